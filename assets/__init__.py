@@ -1,0 +1,1 @@
+"""The asset graph, thin: raw -> staged -> master -> conformed -> published."""

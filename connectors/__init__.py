@@ -1,0 +1,1 @@
+"""How it arrives: transports and formats -> Arrow batches and rejects. No Dagster, no store."""

@@ -1,0 +1,1 @@
+"""Who is who and which value wins: identity, survivorship, ids. No Dagster, no connectors."""

@@ -1,0 +1,1 @@
+"""Assembly and operation: definitions, jobs, schedules, alerts, CLI."""

@@ -1,0 +1,1 @@
+"""A simulated hospital network whose extracts the default sync reads."""

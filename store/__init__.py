@@ -1,0 +1,1 @@
+"""Where it rests: landing, working database, control database, published versions. No Dagster."""
