@@ -1,0 +1,134 @@
+-- Supplier invoice lines (type line, invoices of type in), drafts and lines not yet on an invoice included.
+-- invoice_no is the supplier's number; until somebody has entered it, the ERP's own number or reference.
+WITH unit AS (
+    -- A symbol is not unique in Tryton (two sizes of box may both be BX): then the id tells them apart.
+    SELECT
+        id,
+        category,
+        factor,
+        rate,
+        CASE
+            WHEN count(*) OVER (PARTITION BY symbol) = 1 THEN symbol
+            ELSE symbol || '/' || CAST(id AS VARCHAR)
+        END AS code,
+        max(_change_seq) OVER (PARTITION BY symbol) AS unit_seq
+    FROM staged.product_uom
+),
+
+item_unit AS (
+    SELECT
+        p.id AS product,
+        d.id AS default_uom,
+        d.category AS default_category,
+        d.rate AS default_rate,
+        GREATEST(p._change_seq, t._change_seq, d.unit_seq) AS item_seq
+    FROM staged.product_product AS p
+    INNER JOIN staged.product_template AS t ON p.template = t.id
+    INNER JOIN unit AS d ON t.default_uom = d.id
+),
+
+extended AS (
+    SELECT
+        l.id,
+        c.digits,
+        c.code AS currency_code,
+        GREATEST(l._change_seq, h._change_seq, c._change_seq) AS amount_seq,
+        CAST(CAST(l.quantity AS DECIMAL(19, 6)) * l.unit_price AS DECIMAL(34, 12)) AS exact_amount
+    FROM staged.account_invoice_line AS l
+    LEFT JOIN staged.account_invoice AS h ON l.invoice = h.id
+    LEFT JOIN staged.currency_currency AS c ON COALESCE(l.currency, h.currency) = c.id
+),
+
+nearest AS (
+    SELECT
+        *,
+        CASE digits
+            WHEN 0 THEN CAST(CAST(exact_amount AS DECIMAL(26, 0)) AS DECIMAL(26, 4))
+            WHEN 2 THEN CAST(CAST(exact_amount AS DECIMAL(26, 2)) AS DECIMAL(26, 4))
+            WHEN 3 THEN CAST(CAST(exact_amount AS DECIMAL(26, 3)) AS DECIMAL(26, 4))
+            ELSE CAST(exact_amount AS DECIMAL(26, 4))
+        END AS half_up,
+        CASE digits
+            WHEN 0 THEN CAST(0.5 AS DECIMAL(12, 12))
+            WHEN 2 THEN CAST(0.005 AS DECIMAL(12, 12))
+            WHEN 3 THEN CAST(0.0005 AS DECIMAL(12, 12))
+        END AS half_step
+    FROM extended
+),
+
+amount AS (
+    -- Tryton rounds a line to the currency half to even; twice the rounded half of a tie is its even neighbour.
+    SELECT
+        id,
+        currency_code,
+        amount_seq,
+        CAST(CASE
+            WHEN half_step IS NULL OR abs(exact_amount - half_up) <> half_step THEN half_up
+            WHEN digits = 0 THEN 2 * CAST(CAST(exact_amount * 0.5 AS DECIMAL(25, 0)) AS DECIMAL(25, 4))
+            WHEN digits = 2 THEN 2 * CAST(CAST(exact_amount * 0.5 AS DECIMAL(25, 2)) AS DECIMAL(25, 4))
+            ELSE 2 * CAST(CAST(exact_amount * 0.5 AS DECIMAL(25, 3)) AS DECIMAL(25, 4))
+        END AS DECIMAL(18, 4)) AS ext_amount
+    FROM nearest
+),
+
+billed AS (
+    SELECT
+        *,
+        CASE WHEN origin LIKE 'purchase.line,%' THEN substr(origin, 15) END AS po_line_key
+    FROM staged.account_invoice_line
+)
+
+SELECT
+    CAST(l.id AS VARCHAR) AS source_key,
+    COALESCE(
+        NULLIF(h.reference, ''),
+        h.number,
+        'account.invoice,' || CAST(l.invoice AS VARCHAR),
+        'account.invoice.line,' || CAST(l.id AS VARCHAR)
+    ) AS invoice_no,
+    CAST(l.id AS VARCHAR) AS line_no,
+    h.number AS document_no,
+    CAST(COALESCE(h.party, l.party) AS VARCHAR) AS supplier_key,
+    CAST(l.product AS VARCHAR) AS item_key,
+    CAST(po.warehouse AS VARCHAR) AS location_key,
+    COALESCE(po.number, 'purchase.purchase,' || CAST(pl.purchase AS VARCHAR)) AS po_no,
+    l.po_line_key AS po_line_no,
+    l.po_line_key AS po_line_key,
+    NULLIF(l.description, '') AS description,
+    l.quantity AS qty_txn,
+    u.code AS uom_txn,
+    CASE
+        WHEN u.id = i.default_uom THEN CAST(1 AS DECIMAL(18, 6))
+        WHEN u.category = i.default_category THEN CAST(u.factor * i.default_rate AS DECIMAL(18, 6))
+    END AS uom_factor,
+    l.unit_price AS unit_price,
+    u.code AS price_uom,
+    amount.ext_amount AS ext_amount,
+    amount.currency_code AS currency_code,
+    h.invoice_date AS invoice_date,
+    h.create_date AS entered_ts,
+    COALESCE(h.state, 'draft') AS status,
+    -- Known for certain once posted; before, by the sign of the line.
+    CASE
+        WHEN h.sequence_type_cache IS NOT NULL THEN h.sequence_type_cache = 'credit_note'
+        ELSE COALESCE(l.quantity, 0) < 0
+    END AS is_credit,
+    l._delivery_id,
+    l._source_row_no,
+    l._valid_from,
+    l._is_deleted OR COALESCE(h._is_deleted, FALSE) AS _is_deleted,
+    GREATEST(
+        amount.amount_seq,
+        u.unit_seq,
+        i.item_seq,
+        pl._change_seq,
+        po._change_seq
+    ) AS _change_seq
+FROM billed AS l
+INNER JOIN amount ON l.id = amount.id
+LEFT JOIN staged.account_invoice AS h ON l.invoice = h.id
+LEFT JOIN unit AS u ON l.unit = u.id
+LEFT JOIN item_unit AS i ON l.product = i.product
+LEFT JOIN staged.purchase_line AS pl ON l.po_line_key = CAST(pl.id AS VARCHAR)
+LEFT JOIN staged.purchase_purchase AS po ON pl.purchase = po.id
+WHERE l.type = 'line' AND COALESCE(h.type, l.invoice_type) = 'in'
