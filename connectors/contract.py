@@ -189,7 +189,11 @@ class Supplies(Model):
 
 
 class RecordContract(Model):
-    """One kind of row within a feed: its columns, its key, and what it supplies."""
+    """One kind of row within a feed: its columns, its key, and what it supplies.
+
+    A key column that is not `required` may be empty in a row and then counts as empty text in the key (stock
+    without a lot number is still one row per item and bin); a row whose key is empty in all columns is rejected.
+    """
 
     key: tuple[Name, ...] = Field(min_length=1)
     columns: tuple[Column, ...] = Field(min_length=1)
