@@ -1,0 +1,219 @@
+"""The working database: one DuckDB file, one writer, rebuildable from landing and the control database.
+
+Here: opening and locking it, its schemas and `ops` tables, transactions and the change counter. Not here:
+what staging (`store.staging`), intake (`store.intake`) or mastering write into it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+
+import duckdb
+from connectors.errors import ConcordError
+
+from store.crash import crash_point, register
+
+#: Grows when the layout of the `ops` tables or the meta columns changes; another layout is rebuilt, not migrated.
+LAYOUT = "1"
+
+_SQL = Path(__file__).parent / "sql"
+_REBUILD = "Run `concord rebuild`: it replays landing and the control database into a new working database"
+
+register("working.before_commit", "working.after_commit")
+
+
+class WorkingBusy(ConcordError):  # noqa: N818
+    """Another process (or thread) is the writer of the working database: retry when it is done."""
+
+    retryable = True
+
+
+class StaleWorking(ConcordError):  # noqa: N818
+    """The working database was written by another version, or cannot be opened: rebuild it."""
+
+
+@cache
+def sql(name: str) -> str:
+    """Text of `store/sql/<name>.sql`."""
+    return (_SQL / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def quote(*parts: str) -> str:
+    """A quoted, dotted SQL identifier."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+
+
+def literal(value: str) -> str:
+    """A quoted SQL string, for the few statements that take no parameters."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+class Working:
+    """The open working database. `con` is its one connection; this process is its one writer.
+
+    A context manager; leaving it closes the file and releases the lock.
+    """
+
+    def __init__(self, path: Path, con: duckdb.DuckDBPyConnection, lock: int) -> None:
+        self.path = path
+        self.con = con
+        self._lock: int | None = lock
+
+    @classmethod
+    def open(cls, path: Path, threads: int | None = None, memory_limit: str | None = None) -> Working:
+        """Open or create the working database and become its writer.
+
+        `memory_limit` as DuckDB writes it ("2GB"). Raises WorkingBusy (retryable) naming the holder's process
+        id, StaleWorking when another version wrote the file or it cannot be opened.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = _acquire(path)
+        try:
+            con = _connect(path, threads, memory_limit)
+            try:
+                _prepare(con, path)
+            except BaseException:
+                con.close()
+                raise
+        except BaseException:
+            os.close(lock)
+            raise
+        return cls(path, con, lock)
+
+    @property
+    def working_id(self) -> str:
+        """Identity of what the change counter counts; a rebuilt database has another one."""
+        return self.meta("working_id") or ""
+
+    @property
+    def change_seq(self) -> int:
+        """The change_seq of the last committed transaction, 0 in a new database."""
+        return int(self.meta("change_seq") or 0)
+
+    def meta(self, key: str) -> str | None:
+        """A value of `ops.meta`, None where there is none."""
+        row = self.con.execute("SELECT value FROM ops.meta WHERE key = ?", [key]).fetchone()
+        return None if row is None else str(row[0])
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Set a value of `ops.meta`; part of the open transaction where there is one."""
+        self.con.execute("DELETE FROM ops.meta WHERE key = ?", [key])
+        self.con.execute("INSERT INTO ops.meta VALUES (?, ?)", [key, value])
+
+    def renew_identity(self) -> None:
+        """Give the database a new working_id: rows have vanished without a trace that a delta could follow.
+
+        Everything built from it since is built in full the next time.
+        """
+        self.set_meta("working_id", uuid.uuid4().hex)
+
+    @contextmanager
+    def transaction(self) -> Iterator[int]:
+        """One transaction; yields its change_seq, committed with it. Any exception rolls all of it back."""
+        self.con.begin()
+        try:
+            seq = self.change_seq + 1
+            yield seq
+            self.set_meta("change_seq", str(seq))
+            crash_point("working.before_commit")
+            self.con.commit()
+        except BaseException:
+            _rollback(self.con)
+            raise
+        crash_point("working.after_commit")
+
+    def close(self) -> None:
+        """Close the file and release the lock; closing twice is harmless."""
+        if self._lock is not None:
+            self.con.close()
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> Working:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _acquire(path: Path) -> int:
+    """The lock file beside the database; its text names the holder for the next one's error message."""
+    lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.read(lock, 32).decode("ascii", "replace").strip() or "unknown"
+        os.close(lock)
+        raise WorkingBusy(
+            f"the working database is held by process {holder}",
+            location=str(path),
+            hint="Only one sync writes at a time: wait until it ends, or stop that process",
+        ) from error
+    os.ftruncate(lock, 0)
+    os.write(lock, f"{os.getpid()}\n".encode())
+    return lock
+
+
+def _connect(path: Path, threads: int | None, memory_limit: str | None) -> duckdb.DuckDBPyConnection:
+    config: dict[str, str | bool | int | float | list[str]] = {}
+    if threads is not None:
+        config["threads"] = threads
+    if memory_limit is not None:
+        config["memory_limit"] = memory_limit
+    try:
+        con = duckdb.connect(str(path), config=config)
+    except (duckdb.IOException, duckdb.SerializationException, duckdb.FatalException) as error:
+        raise StaleWorking(
+            f"the working database cannot be opened: {error}", location=str(path), hint=_REBUILD
+        ) from error
+    con.execute("SET TimeZone = 'UTC'")
+    return con
+
+
+def _prepare(con: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Create what a new database lacks, or refuse one that another version wrote."""
+    found = con.execute(
+        "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'ops' AND table_name = 'meta'"
+    ).fetchone()
+    if found == (0,):
+        con.begin()
+        con.execute(sql("working_schema"))
+        con.executemany(
+            "INSERT INTO ops.meta VALUES (?, ?)",
+            [
+                ["working_id", uuid.uuid4().hex],
+                ["duckdb_version", duckdb.__version__],
+                ["layout", LAYOUT],
+                ["change_seq", "0"],
+            ],
+        )
+        con.commit()
+        return
+    stored = dict(con.execute("SELECT key, value FROM ops.meta").fetchall())
+    for key, now in (("duckdb_version", duckdb.__version__), ("layout", LAYOUT)):
+        if stored.get(key) != now:
+            raise StaleWorking(
+                f"the working database has {key} {stored.get(key)}, this program has {now}",
+                location=str(path),
+                hint=_REBUILD,
+            )
+
+
+def _rollback(con: duckdb.DuckDBPyConnection) -> None:
+    """Roll back; a connection that a fatal error (disk full) has closed has nothing left to roll back."""
+    try:
+        con.rollback()
+    except duckdb.TransactionException as error:
+        if "no transaction is active" not in str(error):
+            raise
+    except (duckdb.FatalException, duckdb.ConnectionException):
+        return
