@@ -19,8 +19,9 @@ class Source(Model):
     """One installed system. `system` names its feed pack `feeds/<system>/`.
 
     `location`: a folder (file feeds) relative to the network file, to CONCORD_HOME (`home:landing-zone`)
-    or absolute. `url`: a SQLAlchemy URL, or `env:NAME`. `timezone`: IANA zone of its local times.
-    `facility`: the facility the whole system belongs to, where it belongs to one.
+    or absolute. `url`: a SQLAlchemy URL, `env:NAME`, or `home:erp.sqlite` (a SQLite file below CONCORD_HOME).
+    `timezone`: IANA zone of its local times. `facility`: the facility the whole system belongs to, where it
+    belongs to one.
     """
 
     system: Name
@@ -73,3 +74,18 @@ def resolve_location(location: str, *, network_dir: Path, home: Path) -> Path:
     if location.startswith("env:"):
         return Path(resolve_secret(location))
     return (network_dir / location).resolve()
+
+
+def resolve_url(url: str, *, network_dir: Path, home: Path) -> str:
+    """A source's SQLAlchemy URL: `env:NAME`, a SQLite file `home:sub/erp.sqlite`, or a URL as it is.
+
+    A relative SQLite path (`sqlite:///erp.sqlite`) counts from the network file's folder, like a location.
+    Raises ConfigurationError when the variable is not set.
+    """
+    text = resolve_secret(url)
+    if text.startswith("home:"):
+        return f"sqlite:///{home.resolve() / text.removeprefix('home:')}"
+    path = text.removeprefix("sqlite:///")
+    if path == text or not path or path.startswith(("/", ":", "file:")):
+        return text
+    return f"sqlite:///{(network_dir / path).resolve()}"
