@@ -1,0 +1,31 @@
+-- Invoice lines; the unit's factor and the ship-to come from the order line they bill.
+SELECT
+    l._source_key AS source_key,
+    l.invoice_no,
+    CAST(l.line_no AS VARCHAR) AS line_no,
+    l.vendor_no AS supplier_key,
+    l.item_no AS item_key,
+    o.ship_to AS location_key,
+    l.po_no,
+    CAST(l.po_line_no AS VARCHAR) AS po_line_no,
+    o._source_key AS po_line_key,
+    o.description,
+    l.qty AS qty_txn,
+    l.uom AS uom_txn,
+    CASE WHEN o.uom = l.uom THEN o.multiplier END AS uom_factor,
+    l.unit_price,
+    l.uom AS price_uom,
+    l.ext_amount,
+    'USD' AS currency_code,
+    l.invoice_date,
+    l.created_at AS entered_ts,
+    l.due_date,
+    l.status,
+    l.qty < 0 AS is_credit,
+    l._delivery_id,
+    l._source_row_no,
+    l._valid_from,
+    l._is_deleted,
+    GREATEST(l._change_seq, o._change_seq) AS _change_seq
+FROM staged.invoice_line AS l
+LEFT JOIN staged.po_line AS o ON l.po_no = o.po_no AND l.po_line_no = o.line_no
