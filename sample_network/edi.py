@@ -15,7 +15,7 @@ from itertools import groupby
 from pathlib import Path
 
 from sample_network.identifiers import sscc
-from sample_network.world import EDI_SUPPLIERS, InvoiceLine, OrderLine, Place, Receipt, Supplier, World
+from sample_network.world import EDI_SUPPLIERS, X12_UNITS, InvoiceLine, OrderLine, Place, Receipt, Supplier, World
 
 NETWORK_ID = ("ZZ", "VALLEYHEALTH")
 GROUPS = {"850": "PO", "855": "PR", "856": "SH", "810": "IN"}
@@ -87,6 +87,10 @@ def _product(order: OrderLine) -> str:
     return f"IN*{order.item.item_no}*VN*{order.item.part_no}*UK*{order.item.pack_gtin}"
 
 
+def _unit(order: OrderLine) -> str:
+    return X12_UNITS[order.item.pack_uom]
+
+
 def _money(amount: Decimal) -> str:
     text = f"{amount:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
@@ -100,7 +104,7 @@ def _order(lines: list[OrderLine]) -> Segments:
     body += _parties(head.item.supplier, head.place)
     for o in lines:
         body += [
-            f"PO1*{o.line_no}*{o.qty}*{o.item.pack_uom}*{_money(o.price)}**{_product(o)}",
+            f"PO1*{o.line_no}*{o.qty}*{_unit(o)}*{_money(o.price)}**{_product(o)}",
             f"PID*F****{o.item.description}",
         ]
     return [*body, f"CTT*{len(lines)}*{sum(o.qty for o in lines)}"]
@@ -111,14 +115,14 @@ def _ack(lines: list[OrderLine]) -> Segments:
     body = [f"BAK*00*AC*{head.po_no}*{head.day:%Y%m%d}****SO{head.po_no[1:]}*{head.day:%Y%m%d}"]
     body += _parties(head.item.supplier, head.place)
     for o in lines:
-        body.append(f"PO1*{o.line_no}*{o.qty}*{o.item.pack_uom}*{_money(o.price)}**{_product(o)}")
+        body.append(f"PO1*{o.line_no}*{o.qty}*{_unit(o)}*{_money(o.price)}**{_product(o)}")
         body += _promises(o)
     return [*body, f"CTT*{len(lines)}"]
 
 
 def _promises(order: OrderLine) -> Iterator[str]:
     """Mostly accepted whole; every seventh item partly on back order, a week later."""
-    uom, soon = order.item.pack_uom, order.day + timedelta(days=2)
+    uom, soon = _unit(order), order.day + timedelta(days=2)
     held = order.qty // 2 if order.item.number % 7 == 0 else 0
     yield f"ACK*IA*{order.qty - held}*{uom}*068*{soon:%Y%m%d}"
     if held:
@@ -149,7 +153,7 @@ def _shipment(number: str, serial: int, lines: list[Receipt]) -> Segments:
     for hl, line in enumerate(lines, start=4):
         lot = f"*LT*{line.lot}" if line.lot else ""
         body += [f"HL*{hl}*3*I", f"LIN*{line.order.line_no}*{_product(line.order)}{lot}"]
-        body.append(f"SN1**{line.qty}*{line.order.item.pack_uom}")
+        body.append(f"SN1**{line.qty}*{_unit(line.order)}")
         if line.expiry:
             body.append(f"DTM*036*{line.expiry:%Y%m%d}")
     return [*body, f"CTT*{len(lines) + 3}"]
@@ -161,7 +165,7 @@ def _invoice(lines: list[InvoiceLine]) -> Segments:
     body += _parties(order.item.supplier, order.place)
     for line in lines:
         of = line.receipt.order
-        body.append(f"IT1*{line.line_no}*{line.receipt.qty}*{of.item.pack_uom}*{_money(line.price)}**{_product(of)}")
+        body.append(f"IT1*{line.line_no}*{line.receipt.qty}*{_unit(of)}*{_money(line.price)}**{_product(of)}")
     total = sum((line.price * line.receipt.qty for line in lines), Decimal(0))
     cents = (total * 100).quantize(Decimal(1), ROUND_HALF_UP)
     return [*body, f"TDS*{cents}", f"CTT*{len(lines)}"]

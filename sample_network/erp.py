@@ -6,7 +6,7 @@ import sqlite3
 from datetime import date, timedelta
 from pathlib import Path
 
-from sample_network.world import EDI_SUPPLIERS, World
+from sample_network.world import EDI_SUPPLIERS, X12_UNITS, World
 
 SCHEMA = """
 CREATE TABLE item_master (
@@ -15,7 +15,8 @@ CREATE TABLE item_master (
 CREATE TABLE item_uom (
     item_no VARCHAR(15), uom CHAR(2), multiplier NUMERIC(18, 6), gtin VARCHAR(14), order_flag CHAR(1),
     updated_at TIMESTAMP NOT NULL, PRIMARY KEY (item_no, uom));
-CREATE TABLE uom (uom CHAR(2) PRIMARY KEY, description VARCHAR(30), updated_at TIMESTAMP NOT NULL);
+CREATE TABLE uom (
+    uom CHAR(2) PRIMARY KEY, description VARCHAR(30), x12_code CHAR(2), updated_at TIMESTAMP NOT NULL);
 CREATE TABLE vendor (
     vendor_no VARCHAR(9) PRIMARY KEY, name VARCHAR(60), duns CHAR(9), gln CHAR(13), edi_id VARCHAR(15), status CHAR(1),
     since DATE, updated_at TIMESTAMP NOT NULL);
@@ -69,7 +70,7 @@ def _masters(con: sqlite3.Connection, world: World, start: str) -> None:
     _fill(con, "item_uom", [(i.item_no, "EA", "1", i.gtin, "Y" if i.pack_uom == "EA" else "N", start) for i in items])
     packed = [i for i in items if i.pack_uom != "EA"]
     _fill(con, "item_uom", [(i.item_no, i.pack_uom, str(i.pack_qty), i.pack_gtin, "Y", start) for i in packed])
-    _fill(con, "uom", [(code, name, start) for code, name in UNITS])
+    _fill(con, "uom", [(code, name, X12_UNITS[code], start) for code, name in UNITS])
     _fill(con, "vendor", [
         (s.erp_no, s.name, s.duns, s.gln, s.duns if s.number < EDI_SUPPLIERS else None, "A", "2019-07-01", start)
         for s in world.suppliers

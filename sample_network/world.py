@@ -17,6 +17,8 @@ ITEMS, SUPPLIERS = 200, 20
 ORDERS_A_DAY = 20
 EDI_SUPPLIERS = 8
 NETWORK_COMPANY, FIRST_COMPANY = 861000, 861100
+#: Unit of the ERP -> X12 element 355; in X12 a CS is a cassette.
+X12_UNITS = {"EA": "EA", "BX": "BX", "CS": "CA"}
 ROOMS = (("MAIN", "Main store"), ("OR", "Operating rooms"), ("ED", "Emergency"), ("ICU", "Intensive care"))
 ZONES = (("RECV", "Receiving"), ("BULK", "Bulk"), ("PICK", "Picking"))
 KINDS = (
