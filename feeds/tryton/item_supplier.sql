@@ -62,6 +62,11 @@ SELECT
     END AS pack_qty,
     price.list_price AS list_price,
     cu.code AS currency_code,
+    -- PostgreSQL writes the interval as '7 days'; other forms name no whole days.
+    CASE
+        WHEN s.lead_time LIKE '% day' OR s.lead_time LIKE '% days'
+            THEN TRY_CAST(split_part(s.lead_time, ' ', 1) AS INTEGER)
+    END AS lead_time_days,
     o.preference = 1 AND COALESCE(s.active, TRUE) AND NOT o.is_gone AS is_primary,
     s._delivery_id,
     s._source_row_no,

@@ -227,13 +227,14 @@ def test_item_cost_part_and_tombstones(build: Build) -> None:
         ],
         purchase_product_supplier=[
             {"id": 1, "template": 1, "party": 2, "code": "A", "sequence": 5, "active": 1},
-            {"id": 2, "template": 1, "party": 3, "code": "B", "active": 1},
+            {"id": 2, "template": 1, "party": 3, "code": "B", "active": 1, "lead_time": "7 days"},
             {"id": 3, "template": 1, "party": 3, "code": "C", "active": 0},
         ],
     )
     item = _rows(con, "item")["1"]
     assert (item["std_cost"], item["supplier_part"], item["_change_seq"]) == (Decimal("0.30"), "3|B", 6)
     offers = _rows(con, "item_supplier")
+    assert [offers[key]["lead_time_days"] for key in ("1|1", "2|1")] == [None, 7]
     assert {k: (r["supplier_part_no"], r["is_primary"], int(r["pack_qty"])) for k, r in offers.items()} == {
         "1|1": ("A", False, 100), "2|1": ("B", True, 100), "3|1": ("C", False, 100),
     }  # fmt: skip
