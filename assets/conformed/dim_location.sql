@@ -1,0 +1,153 @@
+-- Locations: every version of every golden location, with the members -1 UNKNOWN and -2 UNRESOLVED.
+WITH RECURSIVE parent AS (
+    -- The golden location that parent_location_key names: a key of the source that won the attribute.
+    SELECT
+        s.sk,
+        s.valid_from,
+        s.valid_to,
+        coalesce(x.location_sk, -2) AS parent_location_sk
+    FROM master.survivorship_log AS s
+    LEFT JOIN master.xref_location AS x
+        ON s.winner_source = x.source_system AND s.value = x.source_key AND x.valid_to IS NULL
+    WHERE s.domain = 'location' AND s.attribute = 'parent_location_key' AND s.value IS NOT NULL
+),
+
+node AS (
+    SELECT
+        g.location_sk,
+        coalesce(g.location_code, g.name, '?') AS label,
+        coalesce(parent.parent_location_sk, -1) AS parent_sk
+    FROM master.golden_location AS g
+    LEFT JOIN parent ON g.location_sk = parent.sk AND parent.valid_to IS NULL
+    WHERE g.is_current
+),
+
+path AS (
+    -- From the roots down, by today's parents; a location in a ring of parents is never reached and keeps its own label.
+    SELECT location_sk, label AS path
+    FROM node
+    WHERE parent_sk < 1
+    UNION ALL
+    SELECT n.location_sk, p.path || '/' || n.label AS path
+    FROM node AS n
+    INNER JOIN path AS p ON n.parent_sk = p.location_sk
+),
+
+golden AS (
+    SELECT
+        g.location_sk,
+        g.location_code,
+        g.gln,
+        g.name,
+        g.type,
+        coalesce(parent.parent_location_sk, -1) AS parent_location_sk,
+        coalesce(path.path, g.location_code, g.name) AS path,
+        g.facility_code,
+        g.tz_iana,
+        g.company_code,
+        CAST(CASE WHEN g.cost_centre_code IS NULL THEN -1 ELSE -2 END AS BIGINT) AS cost_centre_sk,
+        g.cost_centre_code,
+        g.city,
+        g.state,
+        g.postal_code,
+        g.country,
+        g.status,
+        g._source_system,
+        g._source_key,
+        g._delivery_id,
+        g._source_row_no,
+        md5(
+            concat_ws(
+                '|',
+                coalesce(g.location_code, ''),
+                coalesce(g.gln, ''),
+                coalesce(g.name, ''),
+                coalesce(g.type, ''),
+                coalesce(g.facility_code, ''),
+                coalesce(g.tz_iana, ''),
+                coalesce(g.company_code, ''),
+                coalesce(g.cost_centre_code, ''),
+                coalesce(g.city, ''),
+                coalesce(g.state, ''),
+                coalesce(g.postal_code, ''),
+                coalesce(g.country, ''),
+                coalesce(g.status, ''),
+                coalesce(g.parent_location_key, '')
+            )
+        ) AS _row_hash,
+        g.valid_from AS _valid_from,
+        g.valid_to AS _valid_to,
+        g.is_current AS _is_current
+    FROM master.golden_location AS g
+    LEFT JOIN parent
+        ON g.location_sk = parent.sk
+            AND g.valid_from >= parent.valid_from
+            AND (parent.valid_to IS NULL OR g.valid_from < parent.valid_to)
+    LEFT JOIN path ON g.location_sk = path.location_sk
+),
+
+unknown AS (
+    -- Facts without a key.
+    SELECT
+        CAST(-1 AS BIGINT) AS location_sk,
+        'UNKNOWN' AS location_code,
+        CAST(NULL AS VARCHAR) AS gln,
+        'no location key given' AS name,
+        CAST(NULL AS VARCHAR) AS type,
+        CAST(-1 AS BIGINT) AS parent_location_sk,
+        CAST(NULL AS VARCHAR) AS path,
+        CAST(NULL AS VARCHAR) AS facility_code,
+        CAST(NULL AS VARCHAR) AS tz_iana,
+        CAST(NULL AS VARCHAR) AS company_code,
+        CAST(-1 AS BIGINT) AS cost_centre_sk,
+        CAST(NULL AS VARCHAR) AS cost_centre_code,
+        CAST(NULL AS VARCHAR) AS city,
+        CAST(NULL AS VARCHAR) AS state,
+        CAST(NULL AS VARCHAR) AS postal_code,
+        CAST(NULL AS VARCHAR) AS country,
+        CAST(NULL AS VARCHAR) AS status,
+        'concord' AS _source_system,
+        'UNKNOWN' AS _source_key,
+        CAST(NULL AS VARCHAR) AS _delivery_id,
+        CAST(NULL AS BIGINT) AS _source_row_no,
+        md5('UNKNOWN') AS _row_hash,
+        TIMESTAMPTZ '1900-01-01 00:00:00+00' AS _valid_from,
+        CAST(NULL AS TIMESTAMPTZ) AS _valid_to,
+        TRUE AS _is_current
+),
+
+unresolved AS (
+    -- Facts with a key that no record of the domain has.
+    SELECT
+        CAST(-2 AS BIGINT) AS location_sk,
+        'UNRESOLVED' AS location_code,
+        CAST(NULL AS VARCHAR) AS gln,
+        'location key matches no location' AS name,
+        CAST(NULL AS VARCHAR) AS type,
+        CAST(-1 AS BIGINT) AS parent_location_sk,
+        CAST(NULL AS VARCHAR) AS path,
+        CAST(NULL AS VARCHAR) AS facility_code,
+        CAST(NULL AS VARCHAR) AS tz_iana,
+        CAST(NULL AS VARCHAR) AS company_code,
+        CAST(-1 AS BIGINT) AS cost_centre_sk,
+        CAST(NULL AS VARCHAR) AS cost_centre_code,
+        CAST(NULL AS VARCHAR) AS city,
+        CAST(NULL AS VARCHAR) AS state,
+        CAST(NULL AS VARCHAR) AS postal_code,
+        CAST(NULL AS VARCHAR) AS country,
+        CAST(NULL AS VARCHAR) AS status,
+        'concord' AS _source_system,
+        'UNRESOLVED' AS _source_key,
+        CAST(NULL AS VARCHAR) AS _delivery_id,
+        CAST(NULL AS BIGINT) AS _source_row_no,
+        md5('UNRESOLVED') AS _row_hash,
+        TIMESTAMPTZ '1900-01-01 00:00:00+00' AS _valid_from,
+        CAST(NULL AS TIMESTAMPTZ) AS _valid_to,
+        TRUE AS _is_current
+)
+
+SELECT * FROM golden
+UNION ALL
+SELECT * FROM unknown
+UNION ALL
+SELECT * FROM unresolved

@@ -1,0 +1,204 @@
+-- Purchase order lines: one row per line and release of a source.
+WITH item AS (
+    -- An item key of a source: its golden item, and whether source and golden record count in the same unit.
+    SELECT
+        x.source_system,
+        x.source_key,
+        x.item_sk,
+        lower(trim(g.base_uom)) AS base_uom,
+        coalesce(lower(trim(i.base_uom)) <> lower(trim(g.base_uom)), FALSE) AS base_conflict
+    FROM master.xref_item AS x
+    LEFT JOIN master.golden_item AS g ON x.item_sk = g.item_sk AND g.is_current
+    LEFT JOIN intake.item AS i ON x.source_system = i.source_system AND x.source_key = i.source_key
+    WHERE x.valid_to IS NULL
+),
+
+conversion AS (
+    -- Conversions whose base unit is the golden item's base unit.
+    SELECT
+        u.source_system,
+        u.item_key,
+        i.item_sk,
+        lower(trim(u.from_uom)) AS from_uom,
+        u.factor_to_base AS factor,
+        u.valid_from,
+        u.valid_to
+    FROM intake.item_uom AS u
+    LEFT JOIN item AS i ON u.source_system = i.source_system AND u.item_key = i.source_key
+    WHERE u.factor_to_base > 0 AND NOT coalesce(u._is_deleted, FALSE) AND NOT coalesce(i.base_conflict, FALSE)
+),
+
+own_start AS (
+    -- A source that states two factors from the same day on has stated none.
+    SELECT
+        source_system,
+        item_key,
+        from_uom,
+        valid_from,
+        CASE WHEN min(factor) = max(factor) THEN min(factor) END AS factor,
+        max(coalesce(valid_to, DATE '9999-12-31')) AS valid_to
+    FROM conversion
+    GROUP BY source_system, item_key, from_uom, valid_from
+),
+
+own_conversion AS (
+    -- The source's own conversions; the next one ends the one before, so that a day has one at most.
+    SELECT
+        source_system,
+        item_key,
+        from_uom,
+        valid_from,
+        factor,
+        least(
+            valid_to,
+            lead(valid_from) OVER (
+                PARTITION BY source_system, item_key, from_uom
+                ORDER BY valid_from NULLS FIRST
+            )
+        ) AS valid_to
+    FROM own_start
+),
+
+shared_conversion AS (
+    -- Any source's conversion of the same golden item, where no two statements of the network differ.
+    SELECT
+        item_sk,
+        from_uom,
+        min(factor) AS factor,
+        CASE WHEN count(valid_from) = count(*) THEN min(valid_from) END AS valid_from,
+        CASE WHEN count(valid_to) = count(*) THEN max(valid_to) END AS valid_to
+    FROM conversion
+    WHERE item_sk > 0
+    GROUP BY item_sk, from_uom
+    HAVING min(factor) = max(factor)
+),
+
+supplier AS (
+    SELECT source_system, source_key, supplier_sk
+    FROM master.xref_supplier
+    WHERE valid_to IS NULL
+),
+
+location AS (
+    SELECT source_system, source_key, location_sk
+    FROM master.xref_location
+    WHERE valid_to IS NULL
+),
+
+line AS (
+    -- Each row with its ids, and where its unit conversion comes from: never from the code of the unit alone.
+    SELECT
+        l.*,
+        CASE WHEN l.item_key IS NULL THEN -1 ELSE coalesce(i.item_sk, -2) END AS item_sk,
+        CASE WHEN l.supplier_key IS NULL THEN -1 ELSE coalesce(v.supplier_sk, -2) END AS supplier_sk,
+        CASE WHEN l.location_key IS NULL THEN -1 ELSE coalesce(p.location_sk, -2) END AS location_sk,
+        CASE
+            WHEN i.base_conflict THEN 'base_conflict'
+            WHEN l.uom_factor > 0 THEN 'stated'
+            WHEN coalesce(o.factor, s.factor) IS NOT NULL THEN 'item'
+            WHEN lower(trim(l.uom_txn)) = i.base_uom THEN 'base'
+            ELSE 'unknown'
+        END AS uom_conv_status,
+        coalesce(o.factor, s.factor) AS item_factor
+    FROM intake.po_line AS l
+    LEFT JOIN item AS i ON l.source_system = i.source_system AND l.item_key = i.source_key
+    LEFT JOIN supplier AS v ON l.source_system = v.source_system AND l.supplier_key = v.source_key
+    LEFT JOIN location AS p ON l.source_system = p.source_system AND l.location_key = p.source_key
+    LEFT JOIN own_conversion AS o
+        ON l.source_system = o.source_system
+            AND l.item_key = o.item_key
+            AND lower(trim(l.uom_txn)) = o.from_uom
+            AND (o.valid_from IS NULL OR coalesce(l.order_date, CAST(l.issued_ts AS DATE), CAST(l.created_ts AS DATE)) >= o.valid_from)
+            AND (o.valid_to = DATE '9999-12-31' OR coalesce(l.order_date, CAST(l.issued_ts AS DATE), CAST(l.created_ts AS DATE)) < o.valid_to)
+    LEFT JOIN shared_conversion AS s
+        ON i.item_sk = s.item_sk
+            AND lower(trim(l.uom_txn)) = s.from_uom
+            AND (s.valid_from IS NULL OR coalesce(l.order_date, CAST(l.issued_ts AS DATE), CAST(l.created_ts AS DATE)) >= s.valid_from)
+            AND (s.valid_to IS NULL OR coalesce(l.order_date, CAST(l.issued_ts AS DATE), CAST(l.created_ts AS DATE)) < s.valid_to)
+),
+
+converted AS (
+    SELECT
+        *,
+        CASE uom_conv_status
+            WHEN 'stated' THEN uom_factor
+            WHEN 'item' THEN item_factor
+            WHEN 'base' THEN CAST(1 AS DECIMAL(18, 6))
+        END AS uom_conv_factor
+    FROM line
+)
+
+SELECT
+    po_no,
+    line_no,
+    release_no,
+    item_sk,
+    item_key AS source_item_key,
+    supplier_sk,
+    supplier_key AS source_supplier_key,
+    location_sk,
+    location_key AS source_location_key,
+    description,
+    qty_txn,
+    uom_txn,
+    TRY_CAST(CAST(qty_txn AS DECIMAL(19, 6)) * uom_conv_factor AS DECIMAL(18, 6)) AS qty_base,
+    uom_conv_factor,
+    uom_conv_status,
+    unit_price,
+    coalesce(price_uom, uom_txn) AS price_uom,
+    coalesce(
+        ext_amount,
+        CASE
+            WHEN coalesce(lower(price_uom) = lower(uom_txn), price_uom IS NULL)
+                THEN TRY_CAST(CAST(qty_txn AS DECIMAL(19, 6)) * unit_price AS DECIMAL(18, 4))
+        END
+    ) AS ext_amount,
+    currency_code,
+    CAST(CASE WHEN contract_no IS NULL THEN -1 ELSE -2 END AS BIGINT) AS contract_sk,
+    contract_no,
+    CAST(NULL AS DECIMAL(18, 6)) AS contract_price_at_order,
+    created_ts,
+    issued_ts,
+    transmitted_ts,
+    order_date AS order_local_date,
+    need_by_date,
+    promised_date,
+    channel,
+    status,
+    cancelled_qty,
+    coalesce(_is_deleted, FALSE) AS is_deleted_at_source,
+    source_system AS _source_system,
+    source_key AS _source_key,
+    _delivery_id,
+    _source_row_no,
+    md5(
+        concat_ws(
+            '|',
+            coalesce(po_no, ''),
+            coalesce(line_no, ''),
+            coalesce(release_no, ''),
+            coalesce(item_key, ''),
+            coalesce(supplier_key, ''),
+            coalesce(location_key, ''),
+            coalesce(description, ''),
+            coalesce(CAST(qty_txn AS VARCHAR), ''),
+            coalesce(uom_txn, ''),
+            coalesce(CAST(uom_factor AS VARCHAR), ''),
+            coalesce(CAST(unit_price AS VARCHAR), ''),
+            coalesce(price_uom, ''),
+            coalesce(CAST(ext_amount AS VARCHAR), ''),
+            coalesce(currency_code, ''),
+            coalesce(contract_no, ''),
+            coalesce(strftime(created_ts, '%Y-%m-%d %H:%M:%S'), ''),
+            coalesce(strftime(issued_ts, '%Y-%m-%d %H:%M:%S'), ''),
+            coalesce(strftime(transmitted_ts, '%Y-%m-%d %H:%M:%S'), ''),
+            coalesce(CAST(order_date AS VARCHAR), ''),
+            coalesce(CAST(need_by_date AS VARCHAR), ''),
+            coalesce(CAST(promised_date AS VARCHAR), ''),
+            coalesce(channel, ''),
+            coalesce(status, ''),
+            coalesce(CAST(cancelled_qty AS VARCHAR), '')
+        )
+    ) AS _row_hash,
+    _valid_from AS _loaded_at
+FROM converted

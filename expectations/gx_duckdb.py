@@ -1,0 +1,245 @@
+"""Great Expectations over one DuckDB file by push-down: dialect, context, and one expectation of our own.
+
+Here: everything that touches great_expectations, SQLAlchemy or duckdb-engine, thin enough to be replaced.
+Not here: what is expected (`expectations.gate`). Importing this module costs seconds (great_expectations), so
+`gate.validate` imports it only when there is a table to check.
+
+GX closes a connection before it fetches. PostgreSQL's client has the rows by then; DuckDB has not. So the
+dialect fetches everything once a statement has been executed. What is fetched is small: counts, and samples.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import duckdb
+import duckdb_engine
+import great_expectations as gx
+import great_expectations.expectations as gxe
+import sqlalchemy as sa
+from great_expectations.data_context.data_context.context_factory import project_manager
+from great_expectations.execution_engine import SqlAlchemyExecutionEngine
+from great_expectations.expectations.expectation import BatchExpectation
+from great_expectations.expectations.metrics.metric_provider import metric_value
+from great_expectations.expectations.metrics.query_metric_provider import QueryMetricProvider
+from sqlalchemy.dialects import registry
+from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy
+
+from expectations.gate import SAMPLE, Check
+
+_DIALECT = "duckdb.concord"
+
+
+class _FetchingContext(duckdb_engine.Dialect.execution_ctx_cls):  # type: ignore[misc] # untyped base
+    """Execution context that fetches while the connection is still open."""
+
+    def post_exec(self) -> None:
+        super().post_exec()
+        if self.cursor.description:
+            rows = self.cursor.fetchall()
+            self.cursor_fetch_strategy = FullyBufferedCursorFetchStrategy(self.cursor, initial_buffer=rows)
+
+
+class _Cursor(duckdb_engine.CursorWrapper):  # type: ignore[misc] # untyped base
+    """Cursor that names column types by text: SQLAlchemy caches them beyond the life of DuckDB's own objects."""
+
+    @property
+    def description(self) -> list[tuple[Any, ...]] | None:
+        """DBAPI column descriptions."""
+        columns = self.__getattr__("description")
+        return columns and [(name, str(kind), *rest) for name, kind, *rest in columns]
+
+
+class _Connection(duckdb_engine.ConnectionWrapper):  # type: ignore[misc] # untyped base
+    def __init__(self, raw: duckdb.DuckDBPyConnection) -> None:
+        super().__init__(raw)
+        self.raw = raw
+
+    def cursor(self) -> _Cursor:
+        return _Cursor(self.raw, self)
+
+
+class ConcordDialect(duckdb_engine.Dialect):  # type: ignore[misc] # untyped base
+    """duckdb-engine's dialect, fetching at once, in one schema (GX drops schema names in some queries)."""
+
+    supports_statement_cache = False
+    execution_ctx_cls = _FetchingContext
+
+    def connect(self, database: str, *, schema: str, **_: Any) -> _Connection:  # noqa: ANN401 - SQLAlchemy's own
+        """Open the database read-only, in UTC, with `schema` as the one that bare table names mean."""
+        raw = duckdb.connect(database, read_only=True)
+        raw.execute(f"SET schema = '{schema}'")
+        raw.execute("SET TimeZone = 'UTC'")
+        return _Connection(raw)
+
+
+registry.register(_DIALECT, __name__, ConcordDialect.__name__)
+
+
+# -- the rule: a query that should return no (or few) rows -----------------------------------------------
+
+
+def _execute(engine: SqlAlchemyExecutionEngine, query: str) -> Sequence[Any]:
+    """Rows of `query`; colons in it are text, not parameters."""
+    return engine.execute_query(sa.text(query.replace(":", "\\:"))).fetchall()  # type: ignore[no-any-return]
+
+
+class _RuleCount(QueryMetricProvider):  # type: ignore[misc] # untyped base
+    """Number of rows that a rule's query returns."""
+
+    metric_name = "concord_rule.row_count"
+    value_keys = ("rule_query",)
+
+    @metric_value(engine=SqlAlchemyExecutionEngine)  # type: ignore[untyped-decorator]
+    def _sqlalchemy(cls, execution_engine: Any, metric_value_kwargs: dict[str, Any], **_: Any) -> int:  # noqa: ANN401, N805
+        query = f"SELECT count(*) FROM ({metric_value_kwargs['rule_query']}) AS broken"
+        return int(_execute(execution_engine, query)[0][0])
+
+
+class _RuleSample(QueryMetricProvider):  # type: ignore[misc] # untyped base
+    """The first rows that a rule's query returns."""
+
+    metric_name = "concord_rule.sample"
+    value_keys = ("rule_query",)
+
+    @metric_value(engine=SqlAlchemyExecutionEngine)  # type: ignore[untyped-decorator]
+    def _sqlalchemy(  # noqa: ANN202
+        cls,  # noqa: N805
+        execution_engine: Any,  # noqa: ANN401
+        metric_value_kwargs: dict[str, Any],
+        **_: Any,  # noqa: ANN401
+    ):
+        query = f"SELECT * FROM ({metric_value_kwargs['rule_query']}) AS broken LIMIT {SAMPLE}"
+        return [dict(row._mapping) for row in _execute(execution_engine, query)]
+
+
+class ExpectFewRows(BatchExpectation):  # type: ignore[misc] # untyped base
+    """`rule_query` returns no more rows than `allowed_share` of the table's rows."""
+
+    rule_query: str
+    allowed_share: float = 0.0
+
+    metric_dependencies: ClassVar[tuple[str, ...]] = (
+        "concord_rule.row_count",
+        "concord_rule.sample",
+        "table.row_count",
+    )
+    success_keys: ClassVar[tuple[str, ...]] = ("rule_query", "allowed_share")
+    domain_keys: ClassVar[tuple[str, ...]] = ("batch_id", "row_condition", "condition_parser")
+
+    def _validate(self, metrics: dict[str, Any], **_: Any) -> dict[str, Any]:  # noqa: ANN401
+        broken, rows = metrics["concord_rule.row_count"], metrics["table.row_count"]
+        return {
+            "success": broken <= self.allowed_share * rows,
+            "result": {
+                "unexpected_count": broken,
+                "element_count": rows,
+                "partial_unexpected_index_list": metrics["concord_rule.sample"],
+            },
+        }
+
+
+# -- running a suite -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found. `error`: why the check could not run (then the counts are 0)."""
+
+    success: bool
+    unexpected: int
+    rows: int
+    sample: tuple[dict[str, Any], ...]
+    error: str | None = None
+
+
+class Runner:
+    """Runs suites on the tables of one schema of one database file, opened read-only."""
+
+    def __init__(self, context: Any, database: Path, schema: str) -> None:  # noqa: ANN401 - untyped GX context
+        self.context = context
+        self.schema = schema
+        self.source = context.data_sources.add_sql(
+            schema,
+            connection_string=f"duckdb+concord:///{database}",
+            create_temp_table=False,
+            kwargs={"connect_args": {"schema": schema}},
+        )
+
+    def run(self, table: str, key: Sequence[str], checks: Sequence[Check]) -> list[Finding]:
+        """One finding per check, in order; samples show `key` columns."""
+        batch = self.source.add_table_asset(table, table_name=table).add_batch_definition_whole_table("whole")
+        name = f"{self.schema}.{table}"
+        suite = self.context.suites.add(gx.ExpectationSuite(name, expectations=[expectation_of(c) for c in checks]))
+        definition = gx.ValidationDefinition(name=name, data=batch, suite=suite)
+        result = self.context.validation_definitions.add(definition).run(
+            result_format={
+                "result_format": "SUMMARY",
+                "partial_unexpected_count": SAMPLE,
+                "unexpected_index_column_names": list(key),
+                "return_unexpected_index_query": False,
+            }
+        )
+        found = {r.expectation_config.meta["check"]: _finding(r) for r in result.results}
+        return [found[check.name] for check in checks]
+
+
+@contextmanager
+def runners(database: Path, schemas: Sequence[str]) -> Iterator[dict[str, Runner]]:
+    """A runner per schema. On leaving, every connection to the file is closed and GX's globals are let go."""
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    opened = {schema: Runner(context, database, schema) for schema in schemas}
+    try:
+        yield opened
+    finally:
+        for runner in opened.values():
+            runner.source.get_execution_engine().close()
+        project_manager.set_project(None)
+        opened.clear()
+        # Cached results hold cursors, and those hold DuckDB's types beyond the interpreter's end.
+        gc.collect()
+
+
+def expectation_of(check: Check) -> Any:  # noqa: ANN401 - GX expectations are untyped
+    """The GX expectation of a check; its name travels in `meta`."""
+    common: dict[str, Any] = {
+        "meta": {"check": check.name},
+        "severity": "critical" if check.severity == "error" else "warning",
+    }
+    mostly = 1 - check.max_share
+    if check.kind == "rule":
+        return ExpectFewRows(rule_query=check.query, allowed_share=check.max_share, **common)
+    if check.kind == "unique":
+        return gxe.ExpectCompoundColumnsToBeUnique(column_list=list(check.columns), mostly=mostly, **common)
+    common |= {"column": check.columns[0], "mostly": mostly}
+    if check.kind == "not_null":
+        return gxe.ExpectColumnValuesToNotBeNull(**common)
+    if check.kind == "in_set":
+        return gxe.ExpectColumnValuesToBeInSet(value_set=list(check.values), **common)
+    return gxe.ExpectColumnValuesToBeBetween(min_value=check.min, max_value=check.max, **common)
+
+
+def _finding(result: Any) -> Finding:  # noqa: ANN401 - untyped GX result
+    found = result.result or {}
+    return Finding(
+        success=bool(result.success),
+        unexpected=int(found.get("unexpected_count") or 0),
+        rows=int(found.get("element_count") or 0),
+        sample=tuple(found.get("partial_unexpected_index_list") or ()),
+        error=_error(result.exception_info),
+    )
+
+
+def _error(info: dict[str, Any] | None) -> str | None:
+    """The first exception message of a check that could not run (GX nests them by metric)."""
+    if not info:
+        return None
+    if "exception_message" in info:
+        return info["exception_message"] if info.get("raised_exception") else None
+    return next((message for part in info.values() if (message := _error(part))), None)
