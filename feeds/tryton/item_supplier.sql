@@ -58,7 +58,7 @@ SELECT
     u.code AS uom,
     CASE
         WHEN u.id = d.id THEN CAST(1 AS DECIMAL(18, 6))
-        WHEN u.category = d.category THEN CAST(u.factor * d.rate AS DECIMAL(18, 6))
+        WHEN u.category = d.category THEN CAST(CAST(u.factor AS DECIMAL(22, 12)) * d.rate AS DECIMAL(18, 6))
     END AS pack_qty,
     price.list_price AS list_price,
     cu.code AS currency_code,

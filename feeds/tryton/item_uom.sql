@@ -21,7 +21,7 @@ SELECT
     CASE
         WHEN u.id = d.id THEN CAST(1 AS DECIMAL(18, 6))
         -- Factors and rates have 12 decimals; factor x rate keeps them all, a division would not be portable.
-        ELSE CAST(u.factor * d.rate AS DECIMAL(18, 6))
+        ELSE CAST(CAST(u.factor AS DECIMAL(22, 12)) * d.rate AS DECIMAL(18, 6))
     END AS factor_to_base,
     u.id = COALESCE(t.purchase_uom, t.default_uom) AS is_order_uom,
     u.id = t.default_uom AS is_issue_uom,
