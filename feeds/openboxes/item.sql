@@ -35,7 +35,8 @@ WITH seen AS (
         NULL AS upc,
         NULL AS ndc,
         CASE
-            WHEN supplier_name IS NOT NULL AND supplier_item_no IS NOT NULL THEN supplier_name || '|' || supplier_item_no
+            WHEN supplier_name IS NOT NULL AND supplier_item_no IS NOT NULL
+                THEN supplier_name || '|' || supplier_item_no
         END AS supplier_part,
         TRUE AS is_active,
         _delivery_id,

@@ -32,7 +32,9 @@ seen AS (
             'group/' || g.name,
             'organization/' || o.organization
         ) AS parent_location_key,
-        COALESCE(p.location_number, CASE WHEN l.location_type <> 'Supplier' THEN l.location_number END) AS facility_code,
+        COALESCE(
+            p.location_number, CASE WHEN l.location_type <> 'Supplier' THEN l.location_number END
+        ) AS facility_code,
         l.city,
         l.state,
         l.postal_code,

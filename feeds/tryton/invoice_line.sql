@@ -99,7 +99,8 @@ SELECT
     u.code AS uom_txn,
     CASE
         WHEN u.id = i.default_uom THEN CAST(1 AS DECIMAL(18, 6))
-        WHEN u.category = i.default_category THEN CAST(CAST(u.factor AS DECIMAL(22, 12)) * i.default_rate AS DECIMAL(18, 6))
+        WHEN u.category = i.default_category
+            THEN CAST(CAST(u.factor AS DECIMAL(22, 12)) * i.default_rate AS DECIMAL(18, 6))
     END AS uom_factor,
     l.unit_price AS unit_price,
     u.code AS price_uom,
