@@ -18,8 +18,8 @@ Generated from `expectations/tables/*.yml` by `python -m expectations.dictionary
 published file as `COMMENT ON`, so any SQL client shows it.
 
 Conventions: times (`*_ts`) are UTC; `*_local_date` is the day where it happened; unknown dates are NULL. Money and
-quantities are exact decimals. An `*_sk` is a golden record's id, the same over all its versions: -1 means that the source gave
-no key, -2 that its key matches no record yet. Columns that begin with `_` say where a row comes from.
+quantities are exact decimals. An `*_sk` is a golden record's id, the same over all its versions: -1 means that the
+source gave no key, -2 that its key matches no record yet. Columns that begin with `_` say where a row comes from.
 """
 
 

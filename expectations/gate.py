@@ -1,7 +1,8 @@
 """The gate: what a candidate's tables promise, checked before it is published.
 
 Here: the checks that follow from a promise, the verdict per check, the worst of them. Not here: how a
-check runs (`expectations.gx_duckdb`, imported only when there is something to check), what happens next (`store.publish`).
+check runs (`expectations.gx_duckdb`, imported only when there is something to check), what happens next
+(`store.publish`).
 
 Severity: `error` is for our own defects (duplicate keys, broken references, overlapping versions) and
 blocks the publish; what a source wrote oddly is a `warn`: holding back a hospital's data for a
