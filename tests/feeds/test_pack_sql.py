@@ -12,20 +12,27 @@ from sqlglot import exp
 from expectations.portable import violations
 from tests.feeds import packs
 
+
+def _select(sql: str, dialect: str) -> exp.Select:
+    tree = sqlglot.parse_one(sql, read=dialect)
+    assert isinstance(tree, exp.Select)
+    return tree
+
+
 FILES = sorted((packs.ROOT / "feeds").glob("*/*.sql"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: f"{p.parent.name}/{p.stem}")
 def test_pack_sql_is_portable(path: Path) -> None:
-    tree = sqlglot.parse_one(path.read_text(encoding="utf-8"), read="duckdb")
+    tree = _select(path.read_text(encoding="utf-8"), "duckdb")
     assert violations(path.read_text(encoding="utf-8")) == []
-    again = sqlglot.parse_one(tree.sql(dialect="spark"), read="spark")
+    again = _select(tree.sql(dialect="spark"), "spark")
     assert [s.alias_or_name for s in again.selects] == [s.alias_or_name for s in tree.selects]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: f"{p.parent.name}/{p.stem}")
 def test_pack_sql_reads_its_own_feeds_and_yields_canonical_columns(path: Path) -> None:
-    tree = sqlglot.parse_one(path.read_text(encoding="utf-8"), read="duckdb")
+    tree = _select(path.read_text(encoding="utf-8"), "duckdb")
     names = set()
     for feed in packs.pack_contracts(path.parent.name).values():
         names |= {feed.feed} if list(feed.records) == ["main"] else {f"{feed.feed}__{r}" for r in feed.records}
