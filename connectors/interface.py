@@ -123,7 +123,8 @@ class Reject:
     `rule_id`: short stable name (`type.decimal`, `key.missing`, `x12.se_count`). `raw`: the offending
     value or line; columns marked `phi` in the contract are masked before this object exists.
     `rows`: how many data rows this reject stands for (a broken EDI set or an unread file tail is one
-    reject for many rows; 0 where unknown).
+    reject for many rows; 0 where unknown). `key`: the key of the refused row (its key columns as text, joined by
+    "|"), where they could be read: a snapshot then knows that the row is there, though refused.
     """
 
     record: str
@@ -136,6 +137,7 @@ class Reject:
     byte_offset: int | None = None
     severity: Severity = "error"
     rows: int = 1
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

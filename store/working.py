@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -48,6 +48,11 @@ def sql(name: str) -> str:
 def quote(*parts: str) -> str:
     """A quoted, dotted SQL identifier."""
     return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+
+
+def any_row(con: duckdb.DuckDBPyConnection, query: str, parameters: Mapping[str, object] | None = None) -> bool:
+    """Whether a query returns a row. (`fetchone` would leave its result open, and the connection in use.)"""
+    return bool(con.execute(f"SELECT 1 FROM ({query}) LIMIT 1", parameters).fetchall())
 
 
 def literal(value: str) -> str:
@@ -99,8 +104,8 @@ class Working:
 
     def meta(self, key: str) -> str | None:
         """A value of `ops.meta`, None where there is none."""
-        row = self.con.execute("SELECT value FROM ops.meta WHERE key = ?", [key]).fetchone()
-        return None if row is None else str(row[0])
+        rows = self.con.execute("SELECT value FROM ops.meta WHERE key = ?", [key]).fetchall()
+        return str(rows[0][0]) if rows else None
 
     def set_meta(self, key: str, value: str) -> None:
         """Set a value of `ops.meta`; part of the open transaction where there is one."""
@@ -183,8 +188,8 @@ def _prepare(con: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Create what a new database lacks, or refuse one that another version wrote."""
     found = con.execute(
         "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'ops' AND table_name = 'meta'"
-    ).fetchone()
-    if found == (0,):
+    ).fetchall()
+    if found == [(0,)]:
         con.begin()
         con.execute(sql("working_schema"))
         con.executemany(

@@ -1,0 +1,14 @@
+INSERT INTO {staged} BY NAME
+SELECT
+    {columns},
+    {source} AS _source_system,
+    s._source_key,
+    $delivery_id AS _delivery_id,
+    s._source_row_no,
+    s._row_hash,
+    CAST($as_of AS TIMESTAMPTZ) AS _valid_from,
+    $sequence AS _seq_from,
+    CAST($change_seq AS BIGINT) AS _change_seq,
+    FALSE AS _is_deleted
+FROM {spool} AS s
+WHERE s.rowid IN (SELECT c.spool_row FROM temp.changes AS c)
