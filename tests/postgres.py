@@ -129,12 +129,33 @@ def new_database(server: PostgresServer, template: str = "template1") -> str:
     return name
 
 
+_EMPTY = """
+SET lock_timeout = '2s';
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid();
+DO $$
+DECLARE name text;
+BEGIN
+    EXECUTE format('ALTER DATABASE %I RESET ALL', current_database());
+    IF EXISTS (SELECT FROM pg_prepared_xacts WHERE database = current_database()) THEN
+        RAISE EXCEPTION 'a prepared transaction was left behind';
+    END IF;
+    FOR name IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema)' LOOP
+        EXECUTE format('DROP SCHEMA %I CASCADE', name);
+    END LOOP;
+END $$;
+CREATE SCHEMA public;
+GRANT USAGE ON SCHEMA public TO PUBLIC;
+"""
+_spare: list[str] = []
+
+
 @pytest.fixture
 def pg_url(postgres: PostgresServer) -> Iterator[str]:
-    """URL of an empty database of one test's own."""
-    name = new_database(postgres)
+    """URL of an empty database of one test's own (emptied and used again: creating one costs a third of a second)."""
+    name = _spare.pop() if _spare else new_database(postgres)
     yield postgres.url(name)
-    postgres.psql("postgres", f"DROP DATABASE {name} WITH (FORCE)")
+    postgres.psql(name, _EMPTY)
+    _spare.append(name)
 
 
 @pytest.fixture(scope="session")
