@@ -141,6 +141,8 @@ def _read(stage: Stage, delivery: Delivery, change_seq: int) -> _Reading:
             return _Reading(first, staged, apply.actual_totals(con, tables, staged, delivery), is_loaded=True)
     relations = [table.spool for table in tables]
     spooled = spool(con, Inlet(stage.read, delivery, stage.tables), stage.tables)
+    if spooled.violation is not None:
+        return _Reading(spooled, relations, {}, is_loaded=False)
     # Control totals are of all rows, so they are taken before rows are refused for their keys.
     totals = apply.actual_totals(con, tables, relations, delivery)
     for table in tables:

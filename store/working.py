@@ -23,6 +23,11 @@ from store.crash import crash_point, register
 #: Grows when the layout of the `ops` tables or the meta columns changes; another layout is rebuilt, not migrated.
 LAYOUT = "1"
 
+#: Settings of every connection that writes. DuckDB 2.0.0 with preserve_insertion_order loses sight of rows: in one
+#: transaction, an insert of no rows into an empty table, then one of more than a row group, and every scan of the
+#: table ends before its first row until the file is opened anew. No table's row order means anything here anyway.
+WRITER_CONFIG: Mapping[str, bool] = {"preserve_insertion_order": False}
+
 _SQL = Path(__file__).parent / "sql"
 _REBUILD = "Run `concord rebuild`: it replays landing and the control database into a new working database"
 
@@ -169,7 +174,7 @@ def _acquire(path: Path) -> int:
 
 
 def _connect(path: Path, threads: int | None, memory_limit: str | None) -> duckdb.DuckDBPyConnection:
-    config: dict[str, str | bool | int | float | list[str]] = {}
+    config: dict[str, str | bool | int | float | list[str]] = dict(WRITER_CONFIG)
     if threads is not None:
         config["threads"] = threads
     if memory_limit is not None:

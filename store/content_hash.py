@@ -1,0 +1,138 @@
+"""What a version says, as one hash: equal however, and in whichever order, its rows came about.
+
+Here: canonical labels of golden ids, sums of row hashes per table, the two hashes. Not here: when they are taken
+(`store.candidate`). Per table `sum(hash(row))`, which knows no order; golden ids, which depend on the order in which
+they were minted, are replaced by a label made of source keys. `hash()` may change between DuckDB versions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+from expectations.ddl import quoted
+from expectations.promise import TablePromise
+
+from store.versions import TableState
+
+Promises = Mapping[str, TablePromise]
+
+
+@dataclass(frozen=True, slots=True)
+class ContentHash:
+    """`content`: over the columns that do not begin with `_`. `lineage`: over all columns."""
+
+    content: str
+    lineage: str
+    tables: Mapping[str, TableState]
+
+
+def content_hash(database: Path, promises: Promises) -> ContentHash:
+    """Hash the conformed tables of a published file, which is opened read-only.
+
+    Raises duckdb.Error where the file lacks a promised table.
+    """
+    con = duckdb.connect(str(database), read_only=True)
+    try:
+        return combined(hash_tables(con, promises, conformed(promises)))
+    finally:
+        con.close()
+
+
+def conformed(promises: Promises) -> list[str]:
+    """Names of the tables that make the content."""
+    return sorted(name for name, promise in promises.items() if promise.schema_name == "conformed")
+
+
+def combined(tables: Mapping[str, TableState]) -> ContentHash:
+    """The hashes of a version from the sums of its tables."""
+    return ContentHash(
+        _digest(f"{name}|{state.rows}|{state.content_sum}" for name, state in tables.items()),
+        _digest(f"{name}|{state.rows}|{state.lineage_sum}" for name, state in tables.items()),
+        tables,
+    )
+
+
+def _digest(lines: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+
+def hash_tables(con: duckdb.DuckDBPyConnection, promises: Promises, tables: Collection[str]) -> dict[str, TableState]:
+    """Rows and sums of each of `tables` (schema conformed of the connection's own database)."""
+    wanted = {domain for name in tables for domain in golden_columns(promises[name], promises).values()}
+    for domain in sorted(wanted):
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {quoted(_label(domain))} AS {labels_sql(domain)}")
+    return {name: _hash_table(con, promises[name], promises) for name in sorted(tables)}
+
+
+def golden_columns(promise: TablePromise, promises: Promises) -> dict[str, str]:
+    """Column -> domain, for the columns that hold golden ids: references to a mastered dimension, and its own key."""
+    found = {
+        reference.columns[0]: domain
+        for reference in promise.references
+        if (domain := _mastered(reference.table, promises)) and reference.to == (f"{domain}_sk",)
+    }
+    own = _mastered(promise.table, promises)
+    return found | ({f"{own}_sk": own} if own else {})
+
+
+def domains(promises: Promises) -> list[str]:
+    """Domains whose golden ids are published with a crosswalk."""
+    return sorted(domain for name in promises if (domain := _mastered(name, promises)))
+
+
+def labels_sql(domain: str, catalog: str | None = None) -> str:
+    """SELECT sk, label (UBIGINT hash of it) of each golden id of a domain.
+
+    The label is the least `source_system|source_key` among the open rows of the crosswalk; an id that has none any more
+    (merged away) is labelled by its closed rows, marked `~`.
+    """
+    bridge = quoted(*([catalog] if catalog else []), "conformed", f"bridge_{domain}_xref")
+    return (
+        f"SELECT {quoted(f'{domain}_sk')} AS sk, hash(coalesce("
+        f"min(source_system || '|' || source_key) FILTER (WHERE _valid_to IS NULL), "
+        f"'~' || min(source_system || '|' || source_key))) AS label "
+        f"FROM {bridge} WHERE {quoted(f'{domain}_sk')} > 0 GROUP BY ALL"
+    )
+
+
+def row_hash(promise: TablePromise, alias: str) -> str:
+    """SQL expression: hash of a row's columns as they are stored."""
+    return f"hash({', '.join(quoted(alias, name) for name in promise.column_names)})"
+
+
+def _mastered(table: str, promises: Promises) -> str | None:
+    domain = table.removeprefix("dim_")
+    return domain if domain != table and f"bridge_{domain}_xref" in promises else None
+
+
+def _label(domain: str) -> str:
+    return f"label_{domain}"
+
+
+def _hash_table(con: duckdb.DuckDBPyConnection, promise: TablePromise, promises: Promises) -> TableState:
+    golden = golden_columns(promise, promises)
+    joins = "".join(
+        f" LEFT JOIN {quoted(_label(domain))} AS {quoted(f'of_{column}')}"
+        f" ON {quoted('t', column)} = {quoted(f'of_{column}', 'sk')}"
+        for column, domain in golden.items()
+    )
+    labelled = {name: _labelled(name) if name in golden else quoted("t", name) for name in promise.column_names}
+    content = ", ".join(text for name, text in labelled.items() if not name.startswith("_"))
+    sums = ", ".join(
+        f"CAST(coalesce(sum({expression}), 0) AS VARCHAR)"
+        for expression in (row_hash(promise, "t"), f"hash({content})", f"hash({', '.join(labelled.values())})")
+    )
+    table = quoted(promise.schema_name, promise.table)
+    [(rows, row_sum, content_sum, lineage_sum)] = con.execute(
+        f"SELECT count(*), {sums} FROM {table} AS t{joins}"
+    ).fetchall()
+    return TableState(int(rows), str(row_sum), str(content_sum), str(lineage_sum))
+
+
+def _labelled(column: str) -> str:
+    """A golden id as its label; the members -1 and -2, and an id without a crosswalk row, as themselves."""
+    return f"coalesce({quoted(f'of_{column}', 'label')}, hash({quoted('t', column)}))"

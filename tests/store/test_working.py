@@ -1,0 +1,97 @@
+"""The working database: one writer, transactions that count, and versions that do not mix."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from store.working import StaleWorking, Working, WorkingBusy
+
+
+def test_a_second_writer_is_told_who_holds_it(tmp_path: Path) -> None:
+    path = tmp_path / "working.duckdb"
+    with Working.open(path), pytest.raises(WorkingBusy, match=f"process {os.getpid()}") as caught:
+        Working.open(path)
+    assert caught.value.retryable
+    Working.open(path).close()
+
+
+def test_a_writer_in_another_process_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "working.duckdb"
+    program = (
+        "import sys; from pathlib import Path; from store.working import Working\n"
+        f"w = Working.open(Path({str(path)!r})); print('open', flush=True); sys.stdin.read(); w.close()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "open\n"
+        with pytest.raises(WorkingBusy, match=f"process {holder.pid}"):
+            Working.open(path)
+        holder.kill()
+    Working.open(path).close()
+
+
+def test_a_transaction_counts_and_a_failed_one_does_not(working: Working) -> None:
+    with working.transaction() as seq:
+        working.con.execute("CREATE TABLE master.t AS SELECT 1 AS x")
+    assert (seq, working.change_seq) == (1, 1)
+    with pytest.raises(ZeroDivisionError), working.transaction() as seq:
+        working.con.execute("INSERT INTO master.t VALUES (2)")
+        assert seq == 2
+        raise ZeroDivisionError
+    with pytest.raises(duckdb.ConversionException), working.transaction():
+        working.con.execute("INSERT INTO master.t VALUES (3)")
+        working.con.execute("SELECT CAST('x' AS INTEGER)").fetchall()
+    assert working.con.execute("SELECT x FROM master.t").fetchall() == [(1,)]
+    assert working.change_seq == 1
+
+
+def test_identity_outlives_the_process_and_can_be_renewed(tmp_path: Path) -> None:
+    path = tmp_path / "working.duckdb"
+    with Working.open(path) as working:
+        first = working.working_id
+    with Working.open(path) as working:
+        assert working.working_id == first
+        working.renew_identity()
+        assert working.working_id != first
+
+
+@pytest.mark.parametrize("key", ["duckdb_version", "layout"])
+def test_another_version_is_to_be_rebuilt(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "working.duckdb"
+    with Working.open(path) as working:
+        working.set_meta(key, "0.0.1")
+    with pytest.raises(StaleWorking, match="concord rebuild"):
+        Working.open(path)
+    with duckdb.connect(str(path)) as con:
+        assert con.execute("SELECT value FROM ops.meta WHERE key = ?", [key]).fetchall() == [("0.0.1",)]
+
+
+def test_a_damaged_file_is_to_be_rebuilt(tmp_path: Path) -> None:
+    path = tmp_path / "working.duckdb"
+    Working.open(path).close()
+    path.write_bytes(b"\0" * 8192 + path.read_bytes()[8192:])
+    with pytest.raises(StaleWorking, match="concord rebuild"):
+        Working.open(path)
+
+
+def test_times_are_utc(working: Working) -> None:
+    assert working.con.execute("SELECT CAST(TIMESTAMPTZ '2026-07-01 00:00:00+02' AS VARCHAR)").fetchall() == [
+        ("2026-06-30 22:00:00+00",)
+    ]
+
+
+def test_rows_stay_in_sight_after_an_empty_insert(working: Working) -> None:
+    with working.transaction():
+        working.con.execute("CREATE TABLE master.t (id BIGINT, name VARCHAR)")
+        working.con.execute("INSERT INTO master.t SELECT range, 'x' FROM range(10) WHERE range < 0")
+        working.con.execute("INSERT INTO master.t SELECT range, 'n' || range FROM range(300000)")
+        assert working.con.execute("SELECT count(DISTINCT name) FROM master.t").fetchall() == [(300_000,)]
+    assert working.con.execute("SELECT count(DISTINCT name) FROM master.t").fetchall() == [(300_000,)]
