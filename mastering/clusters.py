@@ -1,0 +1,123 @@
+"""Records that share identifiers become clusters: pure functions over arrays. No SQL, no names, no ids.
+
+The identifiers decide in order, one level after the other. A level joins all clusters that share one of its values,
+unless the joined cluster would hold two records that exclude each other. Then no value that is itself held by
+such records joins anything, and what the others still join is joined where it is free of exclusions. So the result
+depends neither on the order of the records nor on what happened before, and a doubtful record stays alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """`record[i]` (0-based) has `value[i]` (0-based, dense)."""
+
+    record: Ints
+    value: Ints
+
+
+def link(count: int, levels: Sequence[Facts], vetoes: Sequence[Facts], exclusive: Facts | None) -> Ints:
+    """The cluster of each of `count` records: the least record in it.
+
+    `levels`: identifying values, the deciding identifier first. `vetoes`: a cluster holds at most one value of
+    each. `exclusive`: a cluster holds each value at most once (value = source, of live records).
+    """
+    clusters = np.arange(count, dtype=np.int64)
+    for level in levels:
+        if level.record.size:
+            clusters = _merge_level(clusters, level, vetoes, exclusive)
+    return clusters
+
+
+def _merge_level(clusters: Ints, level: Facts, vetoes: Sequence[Facts], exclusive: Facts | None) -> Ints:
+    groups = _joined(clusters, level)
+    bad = _conflicted(groups, vetoes, exclusive)
+    merged = _adopt(clusters, groups, ~bad[groups])
+    if not bad.any():
+        return merged
+    doubtful = bad[groups[level.record]]
+    rest = Facts(level.record[doubtful], level.value[doubtful])
+    contested = _contested(clusters, rest, vetoes, exclusive)
+    free = Facts(rest.record[~contested], rest.value[~contested])
+    if not free.record.size:
+        return merged
+    again = _joined(clusters, free)
+    still_bad = _conflicted(again, vetoes, exclusive)
+    return _adopt(merged, again, bad[groups] & ~still_bad[again])
+
+
+def _joined(clusters: Ints, level: Facts) -> Ints:
+    """A group number per record: clusters connected through the values of the level."""
+    count = clusters.size
+    values = int(level.value.max()) + 1
+    ones = np.ones(level.record.size, dtype=np.int8)
+    graph: Any = coo_array((ones, (clusters[level.record], count + level.value)), shape=(count + values,) * 2)
+    _, component = connected_components(graph, directed=False)
+    groups: Ints = component[clusters].astype(np.int64)
+    return groups
+
+
+def _adopt(clusters: Ints, groups: Ints, where: Mask) -> Ints:
+    """`groups` in place of `clusters` for the records of `where`, named by the least record of the group."""
+    least = np.full(int(groups.max()) + 1, clusters.size, dtype=np.int64)
+    np.minimum.at(least, groups, np.arange(clusters.size))
+    return np.where(where, least[groups], clusters)
+
+
+def _conflicted(groups: Ints, vetoes: Sequence[Facts], exclusive: Facts | None) -> Mask:
+    """Per group: does it hold two values of a veto, or an exclusive value twice."""
+    bad = np.zeros(int(groups.max()) + 1, dtype=np.bool_)
+    for veto in vetoes:
+        pairs = np.unique(np.stack([groups[veto.record], veto.value]), axis=1)
+        held, times = np.unique(pairs[0], return_counts=True)
+        bad[held[times > 1]] = True
+    if exclusive is not None and exclusive.record.size:
+        pairs, times = np.unique(np.stack([groups[exclusive.record], exclusive.value]), axis=1, return_counts=True)
+        bad[pairs[0][times > 1]] = True
+    return bad
+
+
+def _contested(clusters: Ints, level: Facts, vetoes: Sequence[Facts], exclusive: Facts | None) -> Mask:
+    """Per fact of the level: do the clusters that hold its value exclude each other."""
+    count = int(level.value.max()) + 1
+    bad = np.zeros(count, dtype=np.bool_)
+    holders = _matrix(level.value, clusters[level.record], (count, clusters.size))
+    for veto in vetoes:
+        bad |= _row_sizes(holders @ _matrix(clusters[veto.record], veto.value, _shape(clusters, veto))) > 1
+    if exclusive is not None and exclusive.record.size:
+        shape = _shape(clusters, exclusive)
+        ones = np.ones(exclusive.record.size, dtype=np.int64)
+        held: Any = coo_array((ones, (clusters[exclusive.record], exclusive.value)), shape=shape).tocsr()
+        most = (holders @ held).max(axis=1).toarray().ravel()
+        bad |= most > 1
+    return bad[level.value]
+
+
+def _shape(clusters: Ints, facts: Facts) -> tuple[int, int]:
+    return clusters.size, int(facts.value.max()) + 1 if facts.value.size else 1
+
+
+def _matrix(rows: Ints, columns: Ints, shape: tuple[int, int]) -> Any:  # noqa: ANN401 - scipy is untyped
+    """A sparse 0/1 matrix."""
+    matrix = coo_array((np.ones(rows.size, dtype=np.int64), (rows, columns)), shape=shape).tocsr()
+    matrix.data[:] = 1
+    return matrix
+
+
+def _row_sizes(matrix: Any) -> Ints:  # noqa: ANN401 - scipy is untyped
+    """How many entries each row has."""
+    sizes: Ints = np.diff(matrix.indptr).astype(np.int64)
+    return sizes

@@ -1,0 +1,190 @@
+"""Identifiers brought to one form and checked. Here: pure functions from a raw text to a verdict, and their
+names (`SCHEMES`). Not here: what an identifier proves (`mastering.identity`).
+
+Sources: GS1 General Specifications (GTIN, GLN, restricted circulation numbers), ANSI/HIBC 2.6 (UDI-DI of HIBCC),
+21 CFR 207.33 and 45 CFR 162.1002 (NDC of 10 and 11 digits). Check digits by python-stdnum.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stdnum import ean
+from stdnum.us import ein
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`value`: the normalised text (of an invalid identifier: as it came, trimmed). `fault`: why it proves nothing."""
+
+    value: str
+    fault: str | None = None
+
+
+_SEPARATORS = re.compile(r"[\s\-.]+")
+_NOT_CODE = re.compile(r"[^0-9A-Z]+")
+_GTIN_LENGTHS = frozenset({8, 12, 13, 14})
+#: First digits of a 13-digit number that means something inside one company only (GS1 Gen. Spec. 1.4.4).
+_RESTRICTED = re.compile(r"^(02|04|2)")
+_HIBC_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-. $/+%"
+_HIBC_DI = re.compile(r"^[A-Z][0-9A-Z]{3}[0-9A-Z]{1,18}[0-9]$")
+_NDC_LAYOUTS = {(4, 4, 2), (5, 3, 2), (5, 4, 1), (5, 4, 2)}
+#: Texts that people type where there is no number.
+_PLACEHOLDERS = frozenset({"", "NA", "NONE", "NULL", "NIL", "UNKNOWN", "UNK", "TBD", "TBA", "MISC", "VARIOUS", "XXX"})
+
+
+def gtin(raw: str) -> Verdict:
+    """GTIN-8, -12, -13 or -14 to 14 digits. Numbers restricted to one company prove nothing."""
+    digits = _SEPARATORS.sub("", raw)
+    fault = _gs1_fault(digits, _GTIN_LENGTHS, "GTIN")
+    if fault is None and _restricted(digits):
+        fault = "a number restricted to one company, not a GTIN"
+    return Verdict(digits.zfill(14) if fault is None else raw.strip(), fault)
+
+
+def _restricted(digits: str) -> bool:
+    full = digits.zfill(14)
+    if full.startswith("000000"):  # a GTIN-8: its own prefixes, 0 and 2 are restricted
+        return full[6] in "02"
+    return full[0] == "0" and bool(_RESTRICTED.match(full[1:]))
+
+
+def _gs1_fault(digits: str, lengths: frozenset[int], what: str) -> str | None:
+    if not digits.isascii() or not digits.isdigit():
+        return f"a {what} has digits only"
+    if len(digits) not in lengths:
+        return f"a {what} has {' or '.join(str(n) for n in sorted(lengths))} digits"
+    if not digits.strip("0"):
+        return "all zeros"
+    return None if ean.calc_check_digit(digits[:-1]) == digits[-1] else "wrong check digit"
+
+
+def gln(raw: str) -> Verdict:
+    """GLN: 13 digits with a check digit."""
+    digits = _SEPARATORS.sub("", raw)
+    fault = _gs1_fault(digits, frozenset({13}), "GLN")
+    return Verdict(digits if fault is None else raw.strip(), fault)
+
+
+def udi_di(raw: str) -> Verdict:
+    """Device identifier: GS1 (a GTIN, bare or in an element string, AI 01), HIBCC (`+`, mod 43) or ICCBBA (`=/`)."""
+    text = raw.strip().upper()
+    if text.startswith("+"):
+        return _hibcc(text)
+    if text.startswith("=/"):
+        return Verdict(text) if re.fullmatch(r"=/[0-9A-Z]{6,16}", text) else Verdict(text, "not an ICCBBA identifier")
+    if text.startswith("(01)") or (text.startswith("01") and len(text) > 14):
+        return _element_string(text)
+    return gtin(text)
+
+
+def _element_string(text: str) -> Verdict:
+    """The GTIN of a GS1 element string, with or without parentheses."""
+    found = re.match(r"^(?:\(01\)|01)([0-9]{14})", text)
+    if found is None:
+        return Verdict(text, "no GTIN after application identifier 01")
+    verdict = gtin(found[1])
+    return verdict if verdict.fault is None else Verdict(text, verdict.fault)
+
+
+def _hibcc(text: str) -> Verdict:
+    """`+` labeler (letter + 3), 1 to 18 characters, unit digit, and the mod-43 check character over all before it."""
+    body, check = text[:-1], text[-1:]
+    if not _HIBC_DI.match(body[1:]) or any(c not in _HIBC_ALPHABET for c in text):
+        return Verdict(text, "not a HIBCC identifier")
+    expected = _HIBC_ALPHABET[sum(_HIBC_ALPHABET.index(c) for c in body) % 43]
+    return Verdict(text) if check == expected else Verdict(text, "wrong check character")
+
+
+def ndc(raw: str) -> Verdict:
+    """NDC to 11 digits (5-4-2). Ten digits without hyphens are kept and prove nothing: the layout is not known."""
+    text = raw.strip()
+    parts = text.split("-")
+    if not text.replace("-", "").isdecimal() or not text.isascii():
+        return Verdict(text, "an NDC has digits and hyphens only")
+    if len(parts) == 1:
+        fault = None if len(text) == 11 else _NDC_FAULTS.get(len(text), "an NDC has 10 or 11 digits")
+        digits = text
+    else:
+        fault = None if tuple(map(len, parts)) in _NDC_LAYOUTS else "not an NDC layout (4-4-2, 5-3-2, 5-4-1 or 5-4-2)"
+        digits = "".join(part.zfill(size) for part, size in zip(parts, (5, 4, 2), strict=False))
+    if fault is None and not digits.strip("0"):
+        fault = "all zeros"
+    return Verdict(digits if fault is None else text, fault)
+
+
+_NDC_FAULTS = {10: "ten digits without hyphens are ambiguous"}
+
+
+def duns(raw: str) -> Verdict:
+    """D-U-N-S: nine digits; there is no check digit since 2006."""
+    digits = _SEPARATORS.sub("", raw)
+    if len(digits) != 9 or not digits.isascii() or not digits.isdigit():
+        return Verdict(raw.strip(), "a D-U-N-S number has nine digits")
+    return Verdict(digits, "all digits the same" if len(set(digits)) == 1 else None)
+
+
+def tax_id(raw: str) -> Verdict:
+    """Tax id without separators. Nine digits are checked as a US employer id (prefix); others by form only."""
+    code = _NOT_CODE.sub("", raw.upper())
+    if len(code) == 9 and code.isdigit():
+        return Verdict(code, None if ein.is_valid(code) else "not an employer id prefix")
+    ok = 5 <= len(code) <= 15 and any(c.isdigit() for c in code) and len(set(code)) > 1
+    return Verdict(code or raw.strip(), None if ok else "not a tax id")
+
+
+def code(raw: str) -> Verdict:
+    """A number of the network's own: capitals, inner blanks closed up. Placeholders prove nothing."""
+    text = re.sub(r"\s+", " ", raw.strip().upper())
+    return Verdict(text, "a placeholder" if _is_placeholder(text) else None)
+
+
+def party(raw: str) -> Verdict:
+    """EDI party `qualifier|id` (X12 I05 and I06): both parts are needed."""
+    qualifier, _, party_id = (part.strip().upper() for part in raw.partition("|"))
+    value = f"{qualifier}|{party_id}"
+    if not qualifier or _is_placeholder(party_id):
+        return Verdict(value, "qualifier or id is missing")
+    return Verdict(value)
+
+
+def scoped_part(raw: str) -> Verdict:
+    """`key|part number`: the key as it is, the part in capitals without punctuation. The last `|` divides."""
+    key, _, part = raw.strip().rpartition("|")
+    number = _NOT_CODE.sub("", part.upper())
+    value = f"{key.strip()}|{number}"
+    if not key.strip():
+        return Verdict(value, "the key is missing")
+    if len(number) < 3 or _is_placeholder(number) or not any(c.isdigit() for c in number):
+        return Verdict(value, "too general for a part number")
+    return Verdict(value)
+
+
+def _is_placeholder(text: str) -> bool:
+    bare = _NOT_CODE.sub("", text)
+    return bare in _PLACEHOLDERS or not bare.strip("0")
+
+
+def keyed_hash(key: bytes, value: str) -> str:
+    """HMAC-SHA256 of a secret identifier, hex: equal values stay comparable, the value cannot be looked up."""
+    return hmac.new(key, value.encode("utf-8"), hashlib.sha256).hexdigest()
+
+
+Normaliser = Callable[[str], Verdict]
+
+#: Scheme -> normaliser; `scheme:` of an identifier in the domain files, the identifier's name by default.
+SCHEMES: dict[str, Normaliser] = {
+    "gtin": gtin,
+    "gln": gln,
+    "udi_di": udi_di,
+    "ndc": ndc,
+    "duns": duns,
+    "tax_id": tax_id,
+    "code": code,
+    "party": party,
+    "scoped_part": scoped_part,
+}

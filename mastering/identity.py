@@ -1,0 +1,317 @@
+"""Who is who: from identifiers to clusters, golden ids and the crosswalk, for the records that a change can reach.
+
+The result is a pure function of what all sources say now (a deleted record: said last) and of the ledger's seeds:
+recomputing only what is reached by shared identifiers gives what a full recompute gives. Here: the order of the
+steps and the ids. Not here: the joining itself (`mastering.clusters`), whose value wins (`mastering.survivorship`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from mastering.clusters import Facts, link
+from mastering.ledger import Ledger
+from mastering.replace import replace_rows
+from mastering.rules import DomainRules
+from mastering.schema import names_of
+from mastering.sqlfile import Connection, arrow, arrow_of, keep, quoted, run, scalar
+from mastering.statements import KEY
+
+UNKNOWN, UNRESOLVED = -1, -2
+#: Above this share of changed records, recomputing all of them is cheaper than finding out which are reached.
+_FULL_SHARE = 0.3
+_TABLES = (
+    "i_identifier i_namespace i_scope i_key i_evidence i_evidence_new i_touched i_reach i_front i_more i_rec i_node"
+    " i_veto i_cluster i_attached i_placed i_golden i_xref i_xref_before i_edge i_label"
+)
+
+
+_NOTHING_MOVED = (
+    "CREATE OR REPLACE TEMP TABLE m_moved (source_system VARCHAR, source_key VARCHAR, old_sk BIGINT, new_sk BIGINT)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """`reached`: records looked at. `minted`: new ids. `merged`: ids that now mean another. `split`: golden
+    records whose former members are now more than one."""
+
+    reached: int
+    minted: int
+    merged: int
+    split: int
+
+
+def update_identity(
+    con: Connection, rules: DomainRules, ledger: Ledger, *, change_seq: int, everything: bool
+) -> Identified:
+    """Bring evidence, edges, crosswalk, labels and ids up to the statements; moved records go to `m_moved`.
+
+    Reads `m_changed` (keys of changed records) and `i_source`. Writes ids through `ledger` before they are used.
+    """
+    names = names_of(rules)
+    values: dict[str, Any] = {"domain": rules.domain, "change_seq": change_seq}
+    values["other_reason"] = "one_per_source" if rules.identity.one_per_source else "chain"
+    _rule_tables(con, rules)
+    everything = _changed_records(con, names, values, everything)
+    if not scalar(con, "SELECT count(*) FROM i_key"):
+        con.execute(_NOTHING_MOVED)
+        return Identified(0, 0, 0, 0)
+    _update_evidence(con, names, values)
+    _reach(con, names, values, everything)
+    _cluster(con, rules, names, values)
+    identified = _ids(con, rules, ledger, names, values)
+    _store(con, names, values)
+    for name in _TABLES.split():
+        con.execute(f"DROP TABLE IF EXISTS {name}")
+    return identified
+
+
+# -- what the rules say, as tables -----------------------------------------------------------------------
+
+
+def _rule_tables(con: Connection, rules: DomainRules) -> None:
+    rows = [(name, rules.namespace(name), one.strength, one.veto, one.scope) for name, one in rules.identifiers.items()]
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE i_identifier"
+        " (identifier VARCHAR, namespace VARCHAR, strength VARCHAR, veto BOOLEAN, scope VARCHAR)"
+    )
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE i_namespace"
+        " (namespace VARCHAR, level INTEGER, max_per_source INTEGER, max_fanout INTEGER)"
+    )
+    for row in rows:
+        con.execute("INSERT INTO i_identifier VALUES (?, ?, ?, ?, ?)", list(row))
+    for level, (namespace, limits) in enumerate(_namespaces(rules).items()):
+        con.execute("INSERT INTO i_namespace VALUES (?, ?, ?, ?)", [namespace, level, *limits])
+    _scopes(con, rules)
+
+
+def _namespaces(rules: DomainRules) -> dict[str, tuple[int, int]]:
+    """Namespace -> the least limits of its identifiers, in the order in which they decide."""
+    limits: dict[str, tuple[int, int]] = {}
+    for name, one in rules.identifiers.items():
+        known = limits.get(rules.namespace(name), (one.max_per_source, one.max_fanout))
+        limits[rules.namespace(name)] = (min(known[0], one.max_per_source), min(known[1], one.max_fanout))
+    return limits
+
+
+def _scopes(con: Connection, rules: DomainRules) -> None:
+    """Source keys of the domains that scope an identifier, with their golden ids."""
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE i_scope (domain VARCHAR, source_system VARCHAR, source_key VARCHAR, sk BIGINT)"
+    )
+    for domain in sorted({one.scope for one in rules.identifiers.values() if one.scope}):
+        table = quoted("master", f"xref_{domain}")
+        if scalar(
+            con,
+            "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'master' AND table_name = $name",
+            {"name": f"xref_{domain}"},
+        ):
+            con.execute(
+                f"INSERT INTO i_scope SELECT ?, source_system, source_key, {quoted(f'{domain}_sk')}"
+                f" FROM {table} WHERE valid_to IS NULL AND {quoted(f'{domain}_sk')} > 0",
+                [domain],
+            )
+
+
+# -- evidence and what it reaches ------------------------------------------------------------------------
+
+
+def _changed_records(con: Connection, names: Mapping[str, str], values: Mapping[str, Any], everything: bool) -> bool:
+    """Fill i_key; whether all records are to be looked at."""
+    total = scalar(
+        con,
+        "SELECT count(DISTINCT (source_system, source_key)) FROM master.record WHERE domain = $domain",
+        {"domain": values["domain"]},
+    )
+    con.execute("CREATE OR REPLACE TEMP TABLE i_key AS SELECT DISTINCT source_system, source_key FROM m_changed")
+    changed = scalar(con, "SELECT count(*) FROM i_key")
+    if everything or changed > total * _FULL_SHARE:
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE i_key AS"
+            " SELECT DISTINCT source_system, source_key FROM master.record WHERE domain = $domain",
+            {"domain": values["domain"]},
+        )
+        return True
+    run(con, "identity.rescoped", names, values)
+    return False
+
+
+def _update_evidence(con: Connection, names: Mapping[str, str], values: Mapping[str, Any]) -> None:
+    for step in ("evidence_of_changed", "touched", "evidence_new"):
+        run(con, f"identity.{step}", names, values)
+    replace_rows(
+        con,
+        "master.evidence",
+        "i_evidence_new",
+        scope="t.domain = $domain AND (t.source_system, t.source_key) IN (SELECT source_system, source_key FROM i_key)",
+        values={"domain": values["domain"]},
+        change_seq=values["change_seq"],
+        seq_column="change_seq",
+    )
+    run(con, "identity.poison", names, values)
+
+
+def _reach(con: Connection, names: Mapping[str, str], values: Mapping[str, Any], everything: bool) -> None:
+    """Fill i_reach: everybody whose identity the changed evidence can touch, however far it spreads."""
+    if everything:
+        run(con, "identity.reach_all", names, values)
+        return
+    run(con, "identity.reach_first", names, values)
+    con.execute("CREATE OR REPLACE TEMP TABLE i_front AS SELECT * FROM i_reach")
+    while scalar(con, "SELECT count(*) FROM i_front"):
+        run(con, "identity.reach_more", names, values)
+        con.execute("INSERT INTO i_reach SELECT * FROM i_more")
+        con.execute("CREATE OR REPLACE TEMP TABLE i_front AS SELECT * FROM i_more")
+
+
+# -- clusters --------------------------------------------------------------------------------------------
+
+
+def _cluster(con: Connection, rules: DomainRules, names: Mapping[str, str], values: Mapping[str, Any]) -> None:
+    for step in ("members", "nodes", "vetoes"):
+        run(con, f"identity.{step}", names, values)
+    count = int(scalar(con, "SELECT count(*) FROM i_rec WHERE NOT is_reference"))
+    levels = [
+        _facts(con, "SELECT rec, value_no FROM i_node WHERE NOT is_reference AND level = ?", level)
+        for level in range(len(_namespaces(rules)))
+    ]
+    vetoes = [
+        _facts(con, "SELECT rec, value_no FROM i_veto WHERE NOT is_reference AND identifier = ?", name)
+        for name, one in rules.identifiers.items()
+        if one.veto
+    ]
+    exclusive = None
+    if rules.identity.one_per_source:
+        exclusive = _facts(con, "SELECT rec, source_no FROM i_rec WHERE NOT is_reference AND is_live = ?", True)
+    clusters = link(count, levels, vetoes, exclusive)
+    keep(con, "i_cluster", pa.table({"rec": np.arange(count, dtype=np.int64), "cluster": clusters}))
+    for step in ("attached", "placed"):
+        run(con, f"identity.{step}", names, values)
+
+
+def _facts(con: Connection, query: str, value: object) -> Facts:
+    found = con.execute(query, [value]).fetchnumpy()
+    record, held = (np.ascontiguousarray(column, dtype=np.int64) for column in found.values())
+    return Facts(record, held)
+
+
+# -- ids -------------------------------------------------------------------------------------------------
+
+
+def _ids(
+    con: Connection, rules: DomainRules, ledger: Ledger, names: Mapping[str, str], values: Mapping[str, Any]
+) -> Identified:
+    """Fill i_golden, i_xref and m_moved; the ledger knows every id before the crosswalk does."""
+    _know_seeds(con, rules.domain, ledger)
+    run(con, "identity.clusters_with_ids", names, values)
+    minted = _mint(con, rules.domain, ledger, names, values)
+    if minted:
+        run(con, "identity.clusters_with_ids", names, values)
+    run(con, "identity.xref_new", names, values)
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE i_xref_before AS SELECT x.source_system, x.source_key, x.{names['sk']} AS sk"
+        f" FROM {names['xref']} AS x SEMI JOIN i_reach AS r USING (source_system, source_key) WHERE x.valid_to IS NULL"
+    )
+    run(con, "identity.changed_xref", names, values)
+    merged = _redirect(con, rules.domain, ledger, names, values)
+    moved = arrow_of(con, "SELECT source_system, source_key, new_sk AS sk FROM m_moved WHERE new_sk > 0 ORDER BY ALL")
+    if moved.num_rows:
+        ledger.assign(rules.domain, moved)
+    split = scalar(
+        con,
+        "SELECT count(*) FROM (SELECT b.sk FROM i_xref_before AS b"
+        " INNER JOIN i_xref AS n USING (source_system, source_key)"
+        f" WHERE b.sk > 0 GROUP BY b.sk HAVING count(DISTINCT n.{names['sk']}) > 1) AS parted",
+    )
+    reached = scalar(con, "SELECT count(*) FROM i_reach")
+    return Identified(int(reached), minted, merged, int(split))
+
+
+def _know_seeds(con: Connection, domain: str, ledger: Ledger) -> None:
+    """Copy what the ledger has minted and this working database does not know (all of it after a rebuild)."""
+    last = scalar(con, "SELECT max(sk) FROM master.golden_seed WHERE domain = $domain", {"domain": domain})
+    fresh = ledger.seeds(domain, int(last or 0))
+    if not fresh.num_rows:
+        return
+    redirects = ledger.redirects(domain)
+    meant = pa.array([redirects.get(sk) for sk in fresh["sk"].to_pylist()], pa.int64())
+    _insert_seeds(con, domain, fresh.append_column("redirect_to", meant))
+
+
+def _insert_seeds(con: Connection, domain: str, seeds: pa.Table) -> None:
+    con.register("i_seeds_arrow", seeds)
+    con.execute(
+        "INSERT INTO master.golden_seed (domain, sk, source_system, source_key, redirect_to)"
+        " SELECT $domain, sk, source_system, source_key, redirect_to FROM i_seeds_arrow",
+        {"domain": domain},
+    )
+    con.unregister("i_seeds_arrow")
+
+
+def _mint(con: Connection, domain: str, ledger: Ledger, names: Mapping[str, str], values: Mapping[str, Any]) -> int:
+    """An id for every cluster none of whose records is a seed; its most senior record becomes one."""
+    wanted = arrow(con, "identity.to_mint", names, values)
+    if not wanted.num_rows:
+        return 0
+    pairs = list(zip(wanted["source_system"].to_pylist(), wanted["source_key"].to_pylist(), strict=True))
+    ids = pa.array(ledger.mint(domain, pairs), pa.int64())
+    nothing = pa.nulls(len(pairs), pa.int64())
+    _insert_seeds(con, domain, wanted.append_column("sk", ids).append_column("redirect_to", nothing))
+    return len(pairs)
+
+
+def _redirect(con: Connection, domain: str, ledger: Ledger, names: Mapping[str, str], values: Mapping[str, Any]) -> int:
+    """Tell the ledger which ids now mean another one, and which stand for themselves again."""
+    changes = run(con, "identity.redirects", names, values).fetchall()
+    for sk, target in changes:
+        ledger.redirect(domain, sk, target)
+        con.execute(
+            "UPDATE master.golden_seed SET redirect_to = $target WHERE domain = $domain AND sk = $sk",
+            {"target": target, "domain": domain, "sk": sk},
+        )
+    return sum(target is not None for _, target in changes)
+
+
+# -- storing ---------------------------------------------------------------------------------------------
+
+
+def _store(con: Connection, names: Mapping[str, str], values: Mapping[str, Any]) -> None:
+    for step in ("edges", "labels"):
+        run(con, f"identity.{step}", names, values)
+    bound = {"domain": values["domain"]}
+    seq = values["change_seq"]
+    reached = "(SELECT source_system, source_key FROM i_reach)"
+    replace_rows(
+        con,
+        names["xref"],
+        "i_xref",
+        scope=f"(t.source_system, t.source_key) IN {reached}",
+        values={},
+        change_seq=seq,
+        key=KEY,
+    )
+    replace_rows(
+        con,
+        "master.edge",
+        "i_edge",
+        scope=f"t.domain = $domain AND"
+        f" ((t.left_source, t.left_key) IN {reached} OR (t.right_source, t.right_key) IN {reached})",
+        values=bound,
+        change_seq=seq,
+    )
+    replace_rows(
+        con,
+        "master.label",
+        "i_label",
+        scope="t.domain = $domain AND t.sk > 0 AND"
+        " t.sk IN (SELECT sk FROM i_golden UNION SELECT sk FROM i_xref_before)",
+        values=bound,
+        change_seq=seq,
+    )

@@ -1,0 +1,297 @@
+"""`DomainRules`: what one master domain is and who decides its values (`mastering/domains/<domain>.yml`).
+
+Here: the model, its own consistency rules, loading with file:line:column errors. Not here: applying the
+rules (`mastering.identity`, `mastering.survivorship`), normalising identifiers (`mastering.identifiers`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from connectors.errors import ConfigurationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+
+from mastering.derive import DERIVATIONS
+from mastering.identifiers import SCHEMES
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+_TYPES = re.compile(r"^(VARCHAR|BOOLEAN|SMALLINT|INTEGER|BIGINT|DATE|TIMESTAMPTZ|DECIMAL\(\d{1,2},\d{1,2}\))$")
+
+
+class Model(BaseModel):
+    """Base of every YAML model here: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Attribute(Model):
+    """One attribute of a golden record.
+
+    `references`: the value is a source key of that domain in the same source; the golden table has a column
+    with the golden id beside it (`parent_location_key` -> `parent_location_sk`).
+    """
+
+    type: str = Field(pattern=_TYPES.pattern)
+    description: str = Field(min_length=1)
+    references: Name | None = None
+
+
+class Identifier(Model):
+    """One identifying attribute; their order in the file is the order in which they decide.
+
+    `scheme`: its normaliser in `mastering.identifiers` (the identifier's own name by default).
+    `strength`: strong and scoped link records of equal value; never only speaks against (see `veto`).
+    `namespace`: identifiers of one namespace are compared with each other (a GS1 UDI-DI is a GTIN).
+    `veto`: records with two different valid values are never the same.
+    `max_per_source`, `max_fanout`: a value on more live records of one source, or of all sources together, is
+    poisoned: it links nothing and is a finding.
+    `scope`: the value begins with a source key of that domain (`key|part`), compared by its golden id.
+    `secret`: only a keyed hash of the value is ever stored.
+    """
+
+    description: str = Field(min_length=1)
+    scheme: Name | None = None
+    strength: Literal["strong", "scoped", "never"] = "strong"
+    namespace: Name | None = None
+    veto: bool = False
+    max_per_source: int = Field(default=2, ge=1)
+    max_fanout: int = Field(default=25, ge=2)
+    scope: Name | None = None
+    secret: bool = False
+
+    @model_validator(mode="after")
+    def _scope_and_strength_agree(self) -> Identifier:
+        if (self.scope is not None) != (self.strength == "scoped"):
+            raise ValueError("strength scoped and scope go together")
+        return self
+
+
+class SystemOfRecord(Model):
+    """One entry of an attribute's list: while it applies, its sources go before those of later entries.
+
+    `systems` (feed packs) or `sources` (installed systems), in order of precedence. `from` / `to`: first day
+    and the day after the last, at 00:00 UTC. `scope`: applies only to golden records with these attribute
+    values. `max_age_hours`: a value first seen longer ago than this, at a change of the golden record, is passed over.
+    """
+
+    systems: tuple[Name, ...] = ()
+    sources: tuple[Name, ...] = ()
+    from_: date | None = Field(default=None, alias="from")
+    to: date | None = None
+    scope: dict[Name, str] = Field(default_factory=dict)
+    max_age_hours: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> SystemOfRecord:
+        if bool(self.systems) == bool(self.sources):
+            raise ValueError("give either systems or sources")
+        if self.from_ and self.to and self.from_ >= self.to:
+            raise ValueError("from must be before to")
+        if len(self.scope) > 1:
+            raise ValueError("scope takes one attribute")
+        return self
+
+
+class Identity(Model):
+    """How records become one. `precedence`: systems, most senior first; the rest follow by name.
+
+    `reference_systems`: systems whose records refer to things (EDI) and never make a golden record.
+    `one_per_source`: a source has no duplicates, so two live records of one source are never the same.
+    """
+
+    precedence: tuple[Name, ...] = ()
+    reference_systems: tuple[Name, ...] = ()
+    one_per_source: bool = False
+
+
+class Survivorship(Model):
+    """Whose value wins. `default` is for attributes without a list of their own in `attributes`; after the list
+    comes `identity.precedence`, then recency, agreement and the value's text."""
+
+    default: tuple[SystemOfRecord, ...] = ()
+    attributes: dict[Name, tuple[SystemOfRecord, ...]] = Field(default_factory=dict)
+
+
+class Derived(Model):
+    """A golden column computed from another one by a function of `mastering.derive`."""
+
+    from_: Name = Field(alias="from")
+    function: Name
+    description: str = Field(min_length=1)
+
+
+class WhenDeleted(Model):
+    """What a golden record says when every source has deleted it (its other values stay as they were)."""
+
+    attribute: Name
+    value: str
+
+
+class DomainRules(Model):
+    """Everything one domain file says. `published`: identifier -> golden column of its winning valid value."""
+
+    domain: Name
+    surrogate: Name
+    description: str = Field(min_length=1)
+    attributes: dict[Name, Attribute] = Field(min_length=1)
+    identifiers: dict[Name, Identifier] = Field(default_factory=dict)
+    published: dict[Name, Name] = Field(default_factory=dict)
+    derived: dict[Name, Derived] = Field(default_factory=dict)
+    identity: Identity = Identity()
+    survivorship: Survivorship = Survivorship()
+    when_deleted: WhenDeleted | None = None
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> DomainRules:
+        for what, problem in self._problems():
+            if problem:
+                raise ValueError(f"{what}: {problem}")
+        return self
+
+    def _problems(self) -> Iterator[tuple[str, str]]:
+        both = set(self.attributes) & set(self.identifiers)
+        yield "identifiers", f"{', '.join(sorted(both))} is an attribute too" if both else ""
+        for name, one in self.identifiers.items():
+            known = (one.scheme or name) in SCHEMES
+            yield f"identifiers.{name}", "" if known else f"no scheme {one.scheme or name}; known: {', '.join(SCHEMES)}"
+        yield "published", _unknown(self.published, self.identifiers)
+        yield "published", _unknown(self.published.values(), (), wanted=False, against=self.attributes)
+        yield "survivorship.attributes", _unknown(self.survivorship.attributes, self.survivable)
+        for name, derived in self.derived.items():
+            yield (
+                f"derived.{name}",
+                _unknown([derived.from_], self.attributes) or _unknown([derived.function], DERIVATIONS),
+            )
+        if self.when_deleted:
+            yield "when_deleted", _unknown([self.when_deleted.attribute], self.attributes)
+        yield from self._scope_problems()
+
+    def _scope_problems(self) -> Iterator[tuple[str, str]]:
+        for name in sorted(self.scope_attributes):
+            yield "scope", _unknown([name], self.attributes)
+            scoped = any(entry.scope for entry in self.entries(name))
+            yield f"survivorship.attributes.{name}", "is a scope, so its own list takes no scope" if scoped else ""
+
+    @property
+    def survivable(self) -> tuple[str, ...]:
+        """Attributes and published identifiers: what has a winning value."""
+        return (*self.attributes, *self.published)
+
+    @property
+    def scope_attributes(self) -> frozenset[str]:
+        """Attributes that a system-of-record entry looks at."""
+        lists = (self.survivorship.default, *self.survivorship.attributes.values())
+        return frozenset(name for entries in lists for entry in entries for name in entry.scope)
+
+    def entries(self, attribute: str) -> tuple[SystemOfRecord, ...]:
+        """The system-of-record list of an attribute, its own or the default."""
+        return self.survivorship.attributes.get(attribute, self.survivorship.default)
+
+    def namespace(self, identifier: str) -> str:
+        """Namespace in which values of the identifier are compared."""
+        return self.identifiers[identifier].namespace or identifier
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The intake columns of the domain."""
+        return (*self.attributes, *self.identifiers)
+
+    @property
+    def references(self) -> dict[str, str]:
+        """Reference attribute -> golden column of the id it names."""
+        return {
+            name: f"{name.removesuffix('_key')}_sk"
+            for name, one in self.attributes.items()
+            if one.references is not None
+        }
+
+    @property
+    def golden_columns(self) -> dict[str, str]:
+        """Column -> DuckDB type of the golden table, between the surrogate and valid_from."""
+        columns = {name: one.type for name, one in self.attributes.items()}
+        columns |= dict.fromkeys(self.references.values(), "BIGINT")
+        columns |= dict.fromkeys(self.published.values(), "VARCHAR")
+        return columns | dict.fromkeys(self.derived, "VARCHAR")
+
+
+def _unknown(
+    names: Any,  # noqa: ANN401 - any iterable of names
+    known: Any,  # noqa: ANN401
+    *,
+    wanted: bool = True,
+    against: Mapping[str, object] | None = None,
+) -> str:
+    """What is wrong with `names`: not among `known`, or (wanted=False) taken already in `against`."""
+    wrong = sorted(n for n in names if (n not in known if wanted else n in (against or {})))
+    return "" if not wrong else f"{', '.join(wrong)} is {'not known' if wanted else 'taken already'}"
+
+
+# -- loading ---------------------------------------------------------------------------------------------
+
+
+def load_domains(folder: Path) -> dict[str, DomainRules]:
+    """Every `<domain>.yml` of `folder`, by domain, sorted.
+
+    Raises ConfigurationError (location file:line:column, key the YAML path) at the first file that is wrong, or
+    where an attribute or identifier refers to a domain that has no file.
+    """
+    paths = sorted(folder.glob("*.yml"))
+    domains = {path.stem: load_domain(path) for path in paths}
+    for path in paths:
+        rules = domains[path.stem]
+        named = {a.references for a in rules.attributes.values()} | {i.scope for i in rules.identifiers.values()}
+        missing = sorted(name for name in named if name is not None and name not in domains)
+        if missing:
+            raise ConfigurationError(
+                f"refers to the domain {', '.join(missing)}, which has no file", location=f"{path}:1:1"
+            )
+    return domains
+
+
+def load_domain(path: Path) -> DomainRules:
+    """One domain file. Raises ConfigurationError as `load_domains` does."""
+    try:
+        rules = DomainRules.model_validate(YAML(typ="safe").load(path.read_text("utf-8")))
+    except MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
+        raise ConfigurationError(f"not valid YAML: {error.problem}", location=place) from error
+    except ValidationError as error:
+        raise _located(path, error) from error
+    if rules.domain != path.stem:
+        raise ConfigurationError(
+            f"domain {rules.domain!r} is in a file of another name",
+            location=f"{path}:1:1",
+            hint=f"Rename the file to {rules.domain}.yml",
+        )
+    return rules
+
+
+def _located(path: Path, error: ValidationError) -> ConfigurationError:
+    first = error.errors()[0]
+    line, column = _place(YAML(typ="rt").load(path.read_text("utf-8")), first["loc"])
+    return ConfigurationError(
+        first["msg"],
+        location=f"{path}:{line}:{column}",
+        key=".".join(str(part) for part in first["loc"]) or None,
+        hint="The keys of a domain file are described in docs/mastering.md",
+    )
+
+
+def _place(node: Any, loc: Sequence[str | int]) -> tuple[int, int]:  # noqa: ANN401 - ruamel's nodes are untyped
+    """1-based line and column of the deepest part of `loc` that the document has."""
+    place = (1, 1)
+    for part in loc:
+        try:
+            line, column = node.lc.key(part) if isinstance(part, str) else node.lc.item(part)
+            node = node[part]
+        except (AttributeError, KeyError, IndexError, TypeError):
+            break
+        place = (line + 1, column + 1)
+    return place

@@ -1,0 +1,432 @@
+-- Who is who: evidence (valid identifiers of each record), what it touches, edges, crosswalk.
+
+-- :evidence_of_changed
+-- What the records of i_key prove now. A deleted record proves what it said when it was deleted.
+CREATE OR REPLACE TEMP TABLE i_evidence AS
+WITH record AS (
+    SELECT r.source_system, r.source_key, r.is_live, r.valid_from AS since
+    FROM master.record AS r
+    SEMI JOIN i_key AS k ON r.source_system = k.source_system AND r.source_key = k.source_key
+    WHERE r.domain = $domain AND r.valid_to IS NULL
+)
+
+SELECT
+    $domain AS domain,
+    s.source_system,
+    s.source_key,
+    s.attribute AS identifier,
+    i.namespace,
+    s.value,
+    CASE
+        WHEN s.fault IS NOT NULL OR i.strength = 'never' THEN NULL
+        WHEN i.scope IS NULL THEN s.value
+        ELSE CAST(x.sk AS VARCHAR) || '|' || regexp_extract(s.value, '[^|]*$')
+    END AS link_value,
+    s.fault,
+    r.is_live,
+    coalesce(y.is_reference, FALSE) AS is_reference,
+    s.valid_from
+FROM record AS r
+INNER JOIN master.statement AS s ON r.source_system = s.source_system AND r.source_key = s.source_key
+INNER JOIN i_identifier AS i ON s.attribute = i.identifier
+LEFT JOIN i_scope AS x
+    ON i.scope = x.domain
+        AND s.source_system = x.source_system
+        AND regexp_extract(s.value, '^(.*)\|[^|]*$', 1) = x.source_key
+LEFT JOIN i_source AS y ON s.source_system = y.source_system
+WHERE
+    s.domain = $domain
+    AND CASE WHEN r.is_live THEN s.valid_to IS NULL ELSE s.valid_to = r.since END
+
+-- :rescoped
+-- Records whose scoped identifier means another golden record since that domain was mastered again.
+INSERT INTO i_key
+SELECT DISTINCT e.source_system, e.source_key
+FROM master.evidence AS e
+INNER JOIN i_identifier AS i ON e.identifier = i.identifier AND i.scope IS NOT NULL
+LEFT JOIN i_scope AS x
+    ON i.scope = x.domain
+        AND e.source_system = x.source_system
+        AND regexp_extract(e.value, '^(.*)\|[^|]*$', 1) = x.source_key
+WHERE
+    e.domain = $domain
+    AND e.fault IS NULL
+    AND e.link_value IS DISTINCT FROM CAST(x.sk AS VARCHAR) || '|' || regexp_extract(e.value, '[^|]*$')
+    AND (e.source_system, e.source_key) NOT IN (SELECT source_system, source_key FROM i_key)
+
+-- :touched
+-- Values that the changed records have or had, and whether they were poisoned.
+CREATE OR REPLACE TEMP TABLE i_touched AS
+WITH value AS (
+    SELECT namespace, link_value FROM i_evidence WHERE link_value IS NOT NULL
+    UNION
+    SELECT e.namespace, e.link_value
+    FROM master.evidence AS e
+    SEMI JOIN i_key AS k ON e.source_system = k.source_system AND e.source_key = k.source_key
+    WHERE e.domain = $domain AND e.link_value IS NOT NULL
+),
+
+standing AS (
+    -- Everybody else who has them.
+    SELECT e.namespace, e.link_value, e.source_system, e.source_key, e.is_live, e.is_reference
+    FROM master.evidence AS e
+    SEMI JOIN value AS v ON e.namespace = v.namespace AND e.link_value = v.link_value
+    ANTI JOIN i_key AS k ON e.source_system = k.source_system AND e.source_key = k.source_key
+    WHERE e.domain = $domain
+    UNION
+    SELECT namespace, link_value, source_system, source_key, is_live, is_reference
+    FROM i_evidence
+    WHERE link_value IS NOT NULL
+),
+
+per_source AS (
+    SELECT namespace, link_value, source_system, count(*) AS records
+    FROM standing
+    WHERE is_live AND NOT is_reference
+    GROUP BY namespace, link_value, source_system
+),
+
+counted AS (
+    SELECT namespace, link_value, max(records) AS of_one_source, sum(records) AS of_all
+    FROM per_source
+    GROUP BY namespace, link_value
+),
+
+before AS (
+    SELECT e.namespace, e.link_value, bool_or(e.is_poisoned) AS was_poisoned
+    FROM master.evidence AS e
+    SEMI JOIN value AS v ON e.namespace = v.namespace AND e.link_value = v.link_value
+    WHERE e.domain = $domain
+    GROUP BY e.namespace, e.link_value
+)
+
+SELECT
+    v.namespace,
+    v.link_value,
+    coalesce(b.was_poisoned, FALSE) AS was_poisoned,
+    coalesce(c.of_one_source > n.max_per_source OR c.of_all > n.max_fanout, FALSE) AS is_poisoned
+FROM value AS v
+INNER JOIN i_namespace AS n ON v.namespace = n.namespace
+LEFT JOIN counted AS c ON v.namespace = c.namespace AND v.link_value = c.link_value
+LEFT JOIN before AS b ON v.namespace = b.namespace AND v.link_value = b.link_value
+
+-- :evidence_new
+CREATE OR REPLACE TEMP TABLE i_evidence_new AS
+SELECT e.*, coalesce(t.is_poisoned, FALSE) AS is_poisoned
+FROM i_evidence AS e
+LEFT JOIN i_touched AS t ON e.namespace = t.namespace AND e.link_value = t.link_value
+
+-- :poison
+UPDATE master.evidence
+SET is_poisoned = t.is_poisoned, change_seq = $change_seq
+FROM i_touched AS t
+WHERE
+    master.evidence.domain = $domain
+    AND master.evidence.namespace = t.namespace
+    AND master.evidence.link_value = t.link_value
+    AND master.evidence.is_poisoned <> t.is_poisoned
+
+-- :reach_first
+-- The changed records, and whoever has a value of theirs that links or linked.
+CREATE OR REPLACE TEMP TABLE i_reach AS
+SELECT source_system, source_key FROM i_key
+UNION
+SELECT e.source_system, e.source_key
+FROM master.evidence AS e
+INNER JOIN i_touched AS t ON e.namespace = t.namespace AND e.link_value = t.link_value
+WHERE e.domain = $domain AND NOT (t.was_poisoned AND t.is_poisoned)
+
+-- :reach_all
+CREATE OR REPLACE TEMP TABLE i_reach AS
+SELECT DISTINCT source_system, source_key FROM master.record WHERE domain = $domain
+
+-- :reach_more
+-- One step further: whoever shares a linking value, or the golden record, with those reached last.
+CREATE OR REPLACE TEMP TABLE i_more AS
+WITH value AS (
+    SELECT DISTINCT e.namespace, e.link_value
+    FROM master.evidence AS e
+    SEMI JOIN i_front AS f ON e.source_system = f.source_system AND e.source_key = f.source_key
+    WHERE e.domain = $domain AND e.link_value IS NOT NULL AND NOT e.is_poisoned
+),
+
+golden AS (
+    SELECT DISTINCT x.<sk> AS sk
+    FROM <xref> AS x
+    SEMI JOIN i_front AS f ON x.source_system = f.source_system AND x.source_key = f.source_key
+    WHERE x.<sk> > 0
+),
+
+found AS (
+    SELECT e.source_system, e.source_key
+    FROM master.evidence AS e
+    SEMI JOIN value AS v ON e.namespace = v.namespace AND e.link_value = v.link_value
+    WHERE e.domain = $domain
+    UNION
+    SELECT x.source_system, x.source_key
+    FROM <xref> AS x
+    SEMI JOIN golden AS g ON x.<sk> = g.sk
+)
+
+SELECT f.source_system, f.source_key
+FROM found AS f
+ANTI JOIN i_reach AS r ON f.source_system = r.source_system AND f.source_key = r.source_key
+
+-- :members
+-- The reached records in order of seniority; `rec` counts those that can make a golden record from 0.
+CREATE OR REPLACE TEMP TABLE i_rec AS
+SELECT
+    CAST(row_number() OVER (ORDER BY y.is_reference, y.seniority, r.source_system, r.source_key) - 1 AS BIGINT) AS rec,
+    r.source_system,
+    r.source_key,
+    y.source_no,
+    y.is_reference,
+    v.is_live,
+    v.since
+FROM i_reach AS r
+INNER JOIN i_source AS y ON r.source_system = y.source_system
+INNER JOIN (
+    SELECT source_system, source_key, min(valid_from) AS since, bool_or(is_live AND valid_to IS NULL) AS is_live
+    FROM master.record
+    WHERE domain = $domain
+    GROUP BY source_system, source_key
+) AS v ON r.source_system = v.source_system AND r.source_key = v.source_key
+
+-- :nodes
+-- A record and a value of it that links. `level`: how early its namespace decides.
+CREATE OR REPLACE TEMP TABLE i_node AS
+SELECT
+    r.rec,
+    r.is_reference,
+    n.level,
+    n.namespace,
+    CAST(dense_rank() OVER (PARTITION BY n.level ORDER BY e.link_value) - 1 AS BIGINT) AS value_no,
+    min(e.value) AS value,
+    min(e.valid_from) AS valid_from
+FROM master.evidence AS e
+INNER JOIN i_rec AS r ON e.source_system = r.source_system AND e.source_key = r.source_key
+INNER JOIN i_namespace AS n ON e.namespace = n.namespace
+WHERE e.domain = $domain AND e.link_value IS NOT NULL AND NOT e.is_poisoned
+GROUP BY r.rec, r.is_reference, n.level, n.namespace, e.link_value
+
+-- :vetoes
+CREATE OR REPLACE TEMP TABLE i_veto AS
+SELECT
+    r.rec,
+    r.is_reference,
+    e.identifier,
+    CAST(dense_rank() OVER (PARTITION BY e.identifier ORDER BY e.value) - 1 AS BIGINT) AS value_no
+FROM master.evidence AS e
+INNER JOIN i_rec AS r ON e.source_system = r.source_system AND e.source_key = r.source_key
+INNER JOIN i_identifier AS i ON e.identifier = i.identifier
+WHERE e.domain = $domain AND i.veto AND e.fault IS NULL AND NOT e.is_poisoned
+
+-- :attached
+-- The one cluster that a reference record's values point to; none where they point to several or it is excluded.
+CREATE OR REPLACE TEMP TABLE i_attached AS
+WITH pointed AS (
+    SELECT DISTINCT r.rec, c.cluster
+    FROM i_node AS r
+    INNER JOIN i_node AS n ON r.level = n.level AND r.value_no = n.value_no AND NOT n.is_reference
+    INNER JOIN i_cluster AS c ON n.rec = c.rec
+    WHERE r.is_reference
+),
+
+excluded AS (
+    SELECT DISTINCT p.rec, p.cluster
+    FROM pointed AS p
+    INNER JOIN i_veto AS mine ON p.rec = mine.rec
+    INNER JOIN i_cluster AS c ON p.cluster = c.cluster
+    INNER JOIN i_veto AS theirs
+        ON c.rec = theirs.rec AND mine.identifier = theirs.identifier AND mine.value_no <> theirs.value_no
+)
+
+SELECT
+    p.rec,
+    CASE WHEN count(*) = 1 AND count(e.cluster) = 0 THEN min(p.cluster) END AS cluster,
+    CASE WHEN count(e.cluster) > 0 THEN 'vetoed' WHEN count(*) > 1 THEN 'ambiguous' END AS trouble
+FROM pointed AS p
+LEFT JOIN excluded AS e ON p.rec = e.rec AND p.cluster = e.cluster
+GROUP BY p.rec
+
+-- :placed
+CREATE OR REPLACE TEMP TABLE i_placed AS
+SELECT r.rec, r.source_system, r.source_key, r.is_reference, r.since, coalesce(c.cluster, a.cluster) AS cluster, a.trouble
+FROM i_rec AS r
+LEFT JOIN i_cluster AS c ON r.rec = c.rec
+LEFT JOIN i_attached AS a ON r.rec = a.rec
+
+-- :clusters_with_ids
+-- The id of a cluster: the least one that any of its records is the seed of; NULL where it has to be minted.
+CREATE OR REPLACE TEMP TABLE i_golden AS
+SELECT p.cluster, min(s.sk) AS sk, min(p.rec) AS senior
+FROM i_placed AS p
+LEFT JOIN master.golden_seed AS s
+    ON s.domain = $domain AND p.source_system = s.source_system AND p.source_key = s.source_key
+WHERE NOT p.is_reference
+GROUP BY p.cluster
+
+-- :to_mint
+SELECT p.source_system, p.source_key
+FROM i_golden AS g
+INNER JOIN i_placed AS p ON g.senior = p.rec
+WHERE g.sk IS NULL
+ORDER BY p.rec
+
+-- :redirects
+-- Seeds whose own id is not the one they have now: their id means that one. NULL: it stands for itself again.
+SELECT s.sk, CASE WHEN g.sk <> s.sk THEN g.sk END AS redirect_to
+FROM master.golden_seed AS s
+INNER JOIN i_placed AS p ON s.source_system = p.source_system AND s.source_key = p.source_key
+INNER JOIN i_golden AS g ON p.cluster = g.cluster
+WHERE s.domain = $domain AND s.redirect_to IS DISTINCT FROM CASE WHEN g.sk <> s.sk THEN g.sk END
+ORDER BY redirect_to NULLS FIRST, s.sk
+
+-- :xref_new
+CREATE OR REPLACE TEMP TABLE i_xref AS
+WITH shared AS (
+    SELECT n.rec, n.level, n.namespace, count(*) OVER (PARTITION BY p.cluster, n.level, n.value_no) AS holders
+    FROM i_node AS n
+    INNER JOIN i_placed AS p ON n.rec = p.rec
+    WHERE p.cluster IS NOT NULL
+),
+
+rule AS (
+    SELECT rec, string_agg(namespace, '+' ORDER BY level) AS rule
+    FROM (SELECT DISTINCT rec, level, namespace FROM shared WHERE holders > 1) AS linked
+    GROUP BY rec
+)
+
+SELECT
+    p.source_system,
+    p.source_key,
+    coalesce(g.sk, -2) AS <sk>,
+    CASE
+        WHEN p.cluster IS NULL THEN coalesce(p.trouble, 'no_match')
+        ELSE coalesce(r.rule, 'own_record')
+    END AS match_rule,
+    CASE WHEN p.cluster IS NOT NULL THEN CAST(1 AS DECIMAL(5, 4)) END AS match_score,
+    CASE WHEN p.cluster IS NULL THEN 'unresolved' ELSE 'auto' END AS match_status,
+    CAST(NULL AS VARCHAR) AS decided_by,
+    CAST(NULL AS TIMESTAMPTZ) AS decided_at,
+    p.since AS valid_from,
+    CAST(NULL AS TIMESTAMPTZ) AS valid_to
+FROM i_placed AS p
+LEFT JOIN i_golden AS g ON p.cluster = g.cluster
+LEFT JOIN rule AS r ON p.rec = r.rec
+
+-- :edges
+-- Positive: within a cluster the holders of a value, from its most senior holder. Negative: between clusters
+-- that share a value and yet are not one, with what excludes them.
+CREATE OR REPLACE TEMP TABLE i_edge AS
+WITH node AS (
+    SELECT n.*, p.cluster, p.source_system, p.source_key
+    FROM i_node AS n
+    INNER JOIN i_placed AS p ON n.rec = p.rec
+    WHERE p.cluster IS NOT NULL
+),
+
+positive AS (
+    SELECT h.rec AS left_rec, o.rec AS right_rec, o.namespace, h.value, greatest(h.valid_from, o.valid_from) AS decided_at
+    FROM node AS o
+    INNER JOIN node AS h ON o.cluster = h.cluster AND o.level = h.level AND o.value_no = h.value_no
+    INNER JOIN (SELECT cluster, level, value_no, min(rec) AS rec FROM node GROUP BY cluster, level, value_no) AS hub
+        ON h.cluster = hub.cluster AND h.level = hub.level AND h.value_no = hub.value_no AND h.rec = hub.rec
+    WHERE o.rec <> h.rec
+),
+
+split AS (
+    SELECT level, value_no, min(rec) AS rec
+    FROM node
+    WHERE NOT is_reference
+    GROUP BY level, value_no
+    HAVING count(DISTINCT cluster) > 1
+),
+
+holder AS (
+    SELECT DISTINCT n.level, n.value_no, n.cluster
+    FROM node AS n
+    INNER JOIN split AS s ON n.level = s.level AND n.value_no = s.value_no
+    WHERE NOT n.is_reference
+),
+
+clash AS (
+    SELECT h.level, h.value_no, v.identifier
+    FROM holder AS h
+    INNER JOIN i_cluster AS c ON h.cluster = c.cluster
+    INNER JOIN i_veto AS v ON c.rec = v.rec
+    GROUP BY h.level, h.value_no, v.identifier
+    HAVING count(DISTINCT v.value_no) > 1
+),
+
+reason AS (
+    SELECT level, value_no, string_agg(identifier, '+' ORDER BY identifier) AS identifiers
+    FROM clash
+    GROUP BY level, value_no
+),
+
+other AS (
+    SELECT n.level, n.value_no, n.cluster, min(n.rec) AS rec
+    FROM node AS n
+    INNER JOIN split AS s ON n.level = s.level AND n.value_no = s.value_no
+    WHERE NOT n.is_reference
+    GROUP BY n.level, n.value_no, n.cluster
+),
+
+negative AS (
+    SELECT
+        h.rec AS left_rec,
+        o.rec AS right_rec,
+        'veto:' || coalesce(r.identifiers, $other_reason) AS rule,
+        o.value,
+        greatest(h.valid_from, o.valid_from) AS decided_at
+    FROM other AS x
+    INNER JOIN split AS s ON x.level = s.level AND x.value_no = s.value_no
+    INNER JOIN node AS o ON x.rec = o.rec AND x.level = o.level AND x.value_no = o.value_no
+    INNER JOIN node AS h ON s.rec = h.rec AND s.level = h.level AND s.value_no = h.value_no
+    LEFT JOIN reason AS r ON x.level = r.level AND x.value_no = r.value_no
+    WHERE x.rec <> s.rec
+),
+
+edge AS (
+    SELECT left_rec, right_rec, namespace AS rule, 1 AS score, 'positive' AS judgement, decided_at, namespace || ' ' || value AS evidence
+    FROM positive
+    UNION ALL
+    SELECT left_rec, right_rec, rule, 0, 'negative', decided_at, value
+    FROM negative
+)
+
+SELECT DISTINCT
+    $domain AS domain,
+    l.source_system AS left_source,
+    l.source_key AS left_key,
+    r.source_system AS right_source,
+    r.source_key AS right_key,
+    e.rule,
+    CAST(e.score AS DECIMAL(5, 4)) AS score,
+    e.judgement,
+    'rule' AS decided_by,
+    e.decided_at,
+    e.evidence
+FROM edge AS e
+INNER JOIN i_placed AS l ON e.left_rec = l.rec
+INNER JOIN i_placed AS r ON e.right_rec = r.rec
+
+-- :labels
+CREATE OR REPLACE TEMP TABLE i_label AS
+SELECT $domain AS domain, g.sk, min(p.source_system || '|' || p.source_key) AS label
+FROM i_golden AS g
+INNER JOIN i_placed AS p ON g.cluster = p.cluster AND NOT p.is_reference
+GROUP BY g.sk
+
+-- :changed_xref
+-- Source keys whose golden record is another one than before, with both ids.
+CREATE OR REPLACE TEMP TABLE m_moved AS
+SELECT
+    n.source_system,
+    n.source_key,
+    o.sk AS old_sk,
+    n.<sk> AS new_sk
+FROM i_xref AS n
+LEFT JOIN i_xref_before AS o ON n.source_system = o.source_system AND n.source_key = o.source_key
+WHERE o.sk IS DISTINCT FROM n.<sk>
