@@ -72,8 +72,8 @@ _POSTGRES_SESSION = (
 
 _TRANSIENT_STATES = ("08", "40", "53", "55P03", "57")
 _REFUSED = re.compile(
-    r"authentication failed|access denied|no password supplied|no pg_hba\.conf entry|login failed|role .* does not exist"
-    r"|database .* does not exist|unknown database|no such table|no such column|unable to open|not a database"
+    r"authentication failed|access denied|no password supplied|no pg_hba\.conf entry|login failed"
+    r"|(role|database) .* does not exist|unknown database|no such table|no such column|unable to open|not a database"
     r"|malformed|decode to utf-8|invalid connection option|invalid uri",
     re.IGNORECASE,
 )

@@ -191,7 +191,7 @@ def _match(table: sa.Table, record: RecordContract, contract: FeedContract) -> d
 def _unmapped(table: sa.Table, record: RecordContract, contract: FeedContract) -> tuple[str, ...]:
     known = {column.source.lower() for column in record.columns} | {name.lower() for name in record.ignore}
     known |= {name.lower() for name in contract.change.cursor}
-    left = [name for name in table.columns.keys() if name.lower() not in known]
+    left = [column.name for column in table.columns if column.name.lower() not in known]
     return tuple(f"column {name!r} of {table.fullname} is neither mapped nor ignored" for name in left)
 
 
@@ -258,8 +258,7 @@ def _odd(column: sa.Column[Any], native: pa.DataType | None, dialect: str) -> sa
         return sa.or_(column < sa.literal_column(f"'{_FIRST_DAY}'"), column > sa.literal_column(f"'{_LAST_DAY}'"))
     if pa.types.is_timestamp(native):
         # The session's time zone is UTC, so the literals mean UTC beside a column with a zone.
-        first, last = sa.literal_column(f"'{_FIRST_MOMENT}'"), sa.literal_column(f"'{_LAST_MOMENT}'")
-        return sa.or_(column < first, column > last)
+        return sa.or_(column < sa.literal_column(f"'{_FIRST_MOMENT}'"), column > sa.literal_column(f"'{_LAST_MOMENT}'"))
     return None
 
 
@@ -435,7 +434,8 @@ def extract(plan: TablePlan, where: sa.ColumnElement[bool], odd: frozenset[str])
     # NullType: the driver's own values, no conversion by SQLAlchemy (which rounds SQLite decimals).
     shown = [sa.type_coerce(value, sa.types.NullType()).label(f"c{n}") for n, value in enumerate(values)]
     order = list(plan.key) if plan.key_is_unique else [*plan.key, *(column.text for column in plan.columns)]
-    return sa.select(*shown).select_from(plan.table).where(where, *plan.filters).order_by(*order)
+    statement: sa.Select[Any] = sa.select(*shown)
+    return statement.select_from(plan.table).where(where, *plan.filters).order_by(*order)
 
 
 def newest_cursor(connection: Connection, plan: TablePlan, cursor: Cursor) -> str | None:
@@ -468,7 +468,7 @@ def _comparable(dialect: str, value: sa.ColumnElement[Any]) -> list[sa.ColumnEle
     """Conditions of a cursor value whose text sorts as the value does: no infinity, no year of five digits."""
     if dialect == "sqlite":
         return [sa.type_coerce(value, sa.String).op("GLOB")("[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*")]
-    known = [value.is_not(None)]
+    known: list[sa.ColumnElement[bool]] = [value.is_not(None)]
     if dialect == "postgresql":
         known += [value >= sa.literal_column(f"'{_FIRST_MOMENT}'"), value <= sa.literal_column(f"'{_LAST_MOMENT}'")]
     return known

@@ -1,18 +1,5 @@
 -- Items: every version of every golden item, with the members -1 UNKNOWN and -2 UNRESOLVED.
-WITH successor AS (
-    -- The golden item that superseded_by_item_key names: a key of the source that won the attribute.
-    SELECT
-        s.sk,
-        s.valid_from,
-        s.valid_to,
-        coalesce(x.item_sk, -2) AS superseded_by_item_sk
-    FROM master.survivorship_log AS s
-    LEFT JOIN master.xref_item AS x
-        ON s.winner_source = x.source_system AND s.value = x.source_key AND x.valid_to IS NULL
-    WHERE s.domain = 'item' AND s.attribute = 'superseded_by_item_key' AND s.value IS NOT NULL
-),
-
-golden AS (
+WITH golden AS (
     SELECT
         g.item_sk,
         g.item_no,
@@ -38,7 +25,7 @@ golden AS (
         g.shelf_life_days,
         g.abc_class,
         g.status,
-        coalesce(successor.superseded_by_item_sk, -1) AS superseded_by_item_sk,
+        coalesce(g.superseded_by_item_sk, CAST(CASE WHEN g.superseded_by_item_key IS NULL THEN -1 ELSE -2 END AS BIGINT)) AS superseded_by_item_sk,
         g.std_cost,
         g.currency_code,
         g._source_system,
@@ -80,10 +67,6 @@ golden AS (
         g.valid_to AS _valid_to,
         g.is_current AS _is_current
     FROM master.golden_item AS g
-    LEFT JOIN successor
-        ON g.item_sk = successor.sk
-            AND g.valid_from >= successor.valid_from
-            AND (successor.valid_to IS NULL OR g.valid_from < successor.valid_to)
 ),
 
 unknown AS (

@@ -1,24 +1,10 @@
 -- Locations: every version of every golden location, with the members -1 UNKNOWN and -2 UNRESOLVED.
-WITH RECURSIVE parent AS (
-    -- The golden location that parent_location_key names: a key of the source that won the attribute.
-    SELECT
-        s.sk,
-        s.valid_from,
-        s.valid_to,
-        coalesce(x.location_sk, -2) AS parent_location_sk
-    FROM master.survivorship_log AS s
-    LEFT JOIN master.xref_location AS x
-        ON s.winner_source = x.source_system AND s.value = x.source_key AND x.valid_to IS NULL
-    WHERE s.domain = 'location' AND s.attribute = 'parent_location_key' AND s.value IS NOT NULL
-),
-
-node AS (
+WITH RECURSIVE node AS (
     SELECT
         g.location_sk,
         coalesce(g.location_code, g.name, '?') AS label,
-        coalesce(parent.parent_location_sk, -1) AS parent_sk
+        coalesce(g.parent_location_sk, -1) AS parent_sk
     FROM master.golden_location AS g
-    LEFT JOIN parent ON g.location_sk = parent.sk AND parent.valid_to IS NULL
     WHERE g.is_current
 ),
 
@@ -40,7 +26,7 @@ golden AS (
         g.gln,
         g.name,
         g.type,
-        coalesce(parent.parent_location_sk, -1) AS parent_location_sk,
+        coalesce(g.parent_location_sk, CAST(CASE WHEN g.parent_location_key IS NULL THEN -1 ELSE -2 END AS BIGINT)) AS parent_location_sk,
         coalesce(path.path, g.location_code, g.name) AS path,
         g.facility_code,
         g.tz_iana,
@@ -79,10 +65,6 @@ golden AS (
         g.valid_to AS _valid_to,
         g.is_current AS _is_current
     FROM master.golden_location AS g
-    LEFT JOIN parent
-        ON g.location_sk = parent.sk
-            AND g.valid_from >= parent.valid_from
-            AND (parent.valid_to IS NULL OR g.valid_from < parent.valid_to)
     LEFT JOIN path ON g.location_sk = path.location_sk
 ),
 

@@ -1,18 +1,5 @@
 -- Suppliers: every version of every golden supplier, with the members -1 UNKNOWN and -2 UNRESOLVED.
-WITH parent AS (
-    -- The golden supplier that parent_supplier_key names: a key of the source that won the attribute.
-    SELECT
-        s.sk,
-        s.valid_from,
-        s.valid_to,
-        coalesce(x.supplier_sk, -2) AS parent_supplier_sk
-    FROM master.survivorship_log AS s
-    LEFT JOIN master.xref_supplier AS x
-        ON s.winner_source = x.source_system AND s.value = x.source_key AND x.valid_to IS NULL
-    WHERE s.domain = 'supplier' AND s.attribute = 'parent_supplier_key' AND s.value IS NOT NULL
-),
-
-golden AS (
+WITH golden AS (
     SELECT
         g.supplier_sk,
         g.supplier_no,
@@ -24,7 +11,7 @@ golden AS (
         g.edi_id_qual,
         g.edi_id,
         g.remit_to_id,
-        coalesce(parent.parent_supplier_sk, -1) AS parent_supplier_sk,
+        coalesce(g.parent_supplier_sk, CAST(CASE WHEN g.parent_supplier_key IS NULL THEN -1 ELSE -2 END AS BIGINT)) AS parent_supplier_sk,
         g.is_distributor,
         g.is_gpo,
         g.status,
@@ -59,10 +46,6 @@ golden AS (
         g.valid_to AS _valid_to,
         g.is_current AS _is_current
     FROM master.golden_supplier AS g
-    LEFT JOIN parent
-        ON g.supplier_sk = parent.sk
-            AND g.valid_from >= parent.valid_from
-            AND (parent.valid_to IS NULL OR g.valid_from < parent.valid_to)
 ),
 
 unknown AS (

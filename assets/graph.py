@@ -1,0 +1,344 @@
+"""The Dagster asset graph: raw -> staged -> master -> conformed -> published.
+
+Here: asset specs (keys, groups, owners, descriptions, columns, dependencies) and thin bodies that call
+`assets.session` and say what changed. Not here: any work of a room; jobs and schedules
+(`pipelines.definitions`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from assets.report import FeedReport, SyncReport
+from assets.session import DOMAIN_ORDER, SyncSession
+from assets.session_resource import SessionResource
+from connectors.contract import FeedContract
+from connectors.errors import ConcordError
+from expectations.promise import TablePromise
+
+Enabled = Mapping[str, tuple[str, Mapping[str, FeedContract]]]
+AssetEvent = dg.MaterializeResult | dg.AssetCheckResult
+
+GATE = "promises_kept"
+PUBLISHED_KEY = dg.AssetKey(["published", "reporting"])
+
+
+def raw_key(source: str, feed: str) -> dg.AssetKey:
+    """Key of a feed's landed deliveries."""
+    return dg.AssetKey(["raw", source, feed])
+
+
+def staged_key(source: str, feed: str) -> dg.AssetKey:
+    """Key of a feed's staged rows."""
+    return dg.AssetKey(["staged", source, feed])
+
+
+def master_key(domain: str) -> dg.AssetKey:
+    """Key of a domain's golden records and crosswalk."""
+    return dg.AssetKey(["master", domain])
+
+
+def conformed_key(table: str) -> dg.AssetKey:
+    """Key of a conformed table."""
+    return dg.AssetKey(["conformed", table])
+
+
+def feed_columns(contract: FeedContract) -> dg.TableSchema:
+    """The contract's columns (of all its records) as Dagster column metadata."""
+    columns = [
+        dg.TableColumn(
+            name=column.name if record == "main" else f"{record}.{column.name}",
+            type=column.type,
+            description=column.description,
+            constraints=dg.TableColumnConstraints(nullable=not column.required),
+        )
+        for record, body in contract.records.items()
+        for column in body.columns
+    ]
+    return dg.TableSchema(columns=columns)
+
+
+def promise_columns(promise: TablePromise) -> dg.TableSchema:
+    """The promise's columns as Dagster column metadata."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=column.name,
+                type=column.type,
+                description=column.description,
+                constraints=dg.TableColumnConstraints(nullable=column.nullable),
+            )
+            for column in promise.columns
+        ]
+    )
+
+
+def owner(name: str) -> list[str]:
+    """A Dagster owner: an address as it is, anything else as a team."""
+    return [name if "@" in name else f"team:{name}"]
+
+
+def raw_specs(enabled: Enabled) -> list[dg.AssetSpec]:
+    """One asset per enabled feed, grouped by source."""
+    return [
+        dg.AssetSpec(
+            raw_key(source, feed),
+            description=contract.description,
+            group_name=f"raw_{source}",
+            owners=owner(contract.owner),
+            skippable=True,
+            kinds={contract.format.kind},
+            metadata={
+                "system": contract.system,
+                "cadence": contract.cadence,
+                "change_mode": contract.change.mode,
+                "contract_version": contract.contract_version,
+            },
+            freshness_policy=_freshness(contract),
+        )
+        for source, (_, feeds) in enabled.items()
+        for feed, contract in feeds.items()
+    ]
+
+
+def _freshness(contract: FeedContract) -> dg.FreshnessPolicy:
+    """A delivery is due within the cadence plus a margin; a quiet source fails it, as it should."""
+    from datetime import timedelta
+
+    hours = 3 if contract.cadence == "hourly" else 30
+    return dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=hours))
+
+
+def staged_specs(enabled: Enabled) -> list[dg.AssetSpec]:
+    """One asset per enabled feed: its current rows and their history."""
+    return [
+        dg.AssetSpec(
+            staged_key(source, feed),
+            deps=[raw_key(source, feed)],
+            description=f"Current rows and history of {source}.{feed}: {contract.description}",
+            group_name="staged",
+            owners=owner(contract.owner),
+            skippable=True,
+            kinds={"duckdb"},
+            metadata={"dagster/column_schema": feed_columns(contract)},
+        )
+        for source, (_, feeds) in enabled.items()
+        for feed, contract in feeds.items()
+    ]
+
+
+def master_specs(supplied_by: Mapping[str, Sequence[tuple[str, str]]]) -> list[dg.AssetSpec]:
+    """One asset per domain. `supplied_by`: domain -> (source, feed) pairs that supply its intake."""
+    return [
+        dg.AssetSpec(
+            master_key(domain),
+            deps=[staged_key(*feed) for feed in supplied_by.get(domain, ())]
+            + [master_key(earlier) for earlier in DOMAIN_ORDER[: DOMAIN_ORDER.index(domain)]],
+            description=f"Golden {domain} records, their crosswalk and the losing values",
+            group_name="master",
+            owners=owner("master-data"),
+            skippable=True,
+            kinds={"duckdb"},
+        )
+        for domain in DOMAIN_ORDER
+    ]
+
+
+def conformed_specs(
+    promises: Mapping[str, TablePromise], supplied_by: Mapping[str, Sequence[tuple[str, str]]]
+) -> list[dg.AssetSpec]:
+    """One asset per conformed table; facts depend on what supplies their shape and on the domains."""
+    return [
+        dg.AssetSpec(
+            conformed_key(name),
+            deps=_conformed_deps(promise, supplied_by),
+            description=f"{promise.description} Grain: {promise.grain}.",
+            group_name="conformed",
+            owners=owner("data-platform"),
+            skippable=True,
+            kinds={"duckdb", "sql"},
+            metadata={"dagster/column_schema": promise_columns(promise)},
+        )
+        for name, promise in promises.items()
+        if promise.schema_name == "conformed"
+    ]
+
+
+def _conformed_deps(promise: TablePromise, supplied_by: Mapping[str, Sequence[tuple[str, str]]]) -> list[dg.AssetKey]:
+    driver = promise.build.driver or ""
+    shape = driver.removeprefix("intake.") if driver.startswith("intake.") else ""
+    feeds = [staged_key(*feed) for feed in supplied_by.get(shape, ())]
+    return feeds + [master_key(domain) for domain in DOMAIN_ORDER]
+
+
+def build_assets(settings: Settings) -> tuple[list[dg.AssetsDefinition], Network]:
+    """Every asset of the network, as five steps of one run, and the network they are of.
+
+    Raises ConfigurationError when a contract, the network, a domain or a promise is wrong.
+    """
+    plan = load_plan(settings)
+    days = daily_partitions(plan.network)
+    return [raw_assets(plan, days), staged_assets(plan), master_assets(plan), conformed_assets(plan), published_asset(plan)], plan.network
+
+
+def daily_partitions(network: Network) -> dg.DailyPartitionsDefinition:
+    """One partition per network-local day, today included, so that an hourly run tops up today's."""
+    return dg.DailyPartitionsDefinition(start_date=FIRST_DAY, timezone=network.timezone, end_offset=1)
+
+
+def raw_assets(plan: Plan, days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
+    """Landed deliveries. Today's partition pulls what is new; earlier days are taken again (backfill)."""
+
+    @dg.multi_asset(
+        name="raw",
+        specs=raw_specs(plan.enabled),
+        partitions_def=days,
+        can_subset=True,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def raw(context: dg.AssetExecutionContext, session: SessionResource) -> Iterator[dg.MaterializeResult]:
+        sync = session.session(context)
+        wanted = [feed for feed in sync.selected if raw_key(*feed) in context.selected_asset_keys]
+        reports = sync.pull(wanted, backfilled_days(context, plan.network))
+        for feed, report in reports.items():
+            if report.new_deliveries:
+                yield dg.MaterializeResult(asset_key=raw_key(*feed), metadata=feed_metadata(report))
+
+    return raw
+
+
+def backfilled_days(context: dg.AssetExecutionContext, network: Network) -> tuple[date, date] | None:
+    """First and last day of a backfill; None for the ordinary run of today."""
+    if not context.has_partition_key_range:
+        return None
+    keys = context.partition_key_range
+    first, last = date.fromisoformat(keys.start), date.fromisoformat(keys.end)
+    today = datetime.now(ZoneInfo(network.timezone)).date()
+    return None if first == last == today else (first, last)
+
+
+def feed_metadata(report: FeedReport) -> dict[str, Any]:
+    """What Dagster shows of a feed's step."""
+    return {
+        "dagster/row_count": report.rows_accepted,
+        "new_deliveries": report.new_deliveries,
+        "duplicates": report.duplicates,
+        "quarantined": report.quarantined,
+        "rows_rejected": report.rows_rejected,
+        "rows_changed": report.rows_changed,
+        "rows_deleted": report.rows_deleted,
+    }
+
+
+def staged_assets(plan: Plan) -> dg.AssetsDefinition:
+    """Pending deliveries applied to the working database, feed by feed, each in one transaction."""
+
+    @dg.multi_asset(name="staged", specs=staged_specs(plan.enabled), can_subset=True)
+    def staged(context: dg.AssetExecutionContext, session: SessionResource) -> Iterator[dg.MaterializeResult]:
+        sync = session.session(context)
+        for source, (_, feeds) in plan.enabled.items():
+            for feed in feeds:
+                if staged_key(source, feed) not in context.selected_asset_keys:
+                    continue
+                report = sync.stage(source, feed)
+                if report.rows_changed or report.rows_deleted or report.quarantined:
+                    yield dg.MaterializeResult(asset_key=staged_key(source, feed), metadata=feed_metadata(report))
+
+    return staged
+
+
+def master_assets(plan: Plan) -> dg.AssetsDefinition:
+    """Golden records per domain, in the order in which they refer to each other."""
+
+    @dg.multi_asset(name="master", specs=master_specs(plan.supplied_by), can_subset=True)
+    def master(context: dg.AssetExecutionContext, session: SessionResource) -> Iterator[dg.MaterializeResult]:
+        sync = session.session(context)
+        for domain in DOMAIN_ORDER:
+            if master_key(domain) not in context.selected_asset_keys:
+                continue
+            report = sync.master(domain)
+            if report.changed_records:
+                metadata = {key: value for key, value in asdict(report).items() if key != "domain"}
+                yield dg.MaterializeResult(
+                    asset_key=master_key(domain), metadata={"dagster/row_count": report.golden, **metadata}
+                )
+
+    return master
+
+
+def conformed_assets(plan: Plan) -> dg.AssetsDefinition:
+    """The candidate of the next version: tables rebuilt where their inputs changed, then the gate."""
+    tables = [name for name, promise in plan.promises.items() if promise.schema_name == "conformed"]
+    checks = [
+        dg.AssetCheckSpec(GATE, asset=conformed_key(name), description=f"Every expectation of {name} (error and warn)")
+        for name in tables
+    ]
+
+    @dg.multi_asset(
+        name="conformed", specs=conformed_specs(plan.promises, plan.supplied_by), check_specs=checks, can_subset=True
+    )
+    def conformed(context: dg.AssetExecutionContext, session: SessionResource) -> Iterator[AssetEvent]:
+        sync = session.session(context)
+        for table in sync.conform():
+            if conformed_key(table.table) in context.selected_asset_keys:
+                yield dg.MaterializeResult(
+                    asset_key=conformed_key(table.table),
+                    metadata={
+                        "dagster/row_count": table.rows,
+                        "how": table.mode,
+                        "written": table.inserted,
+                        "taken_out": table.deleted,
+                    },
+                )
+        for name, results in sync.validate().items():
+            if dg.AssetCheckKey(conformed_key(name), GATE) in context.selected_asset_check_keys:
+                yield check_result(name, results)
+
+    return conformed
+
+
+def check_result(table: str, results: Sequence[DqResult]) -> dg.AssetCheckResult:
+    """One check per table: failed when any expectation failed, an error only when one of those blocks."""
+    failed = [result for result in results if not result.success]
+    blocks = any(result.severity == "error" for result in failed)
+    return dg.AssetCheckResult(
+        asset_key=conformed_key(table),
+        check_name=GATE,
+        passed=not failed,
+        severity=dg.AssetCheckSeverity.ERROR if blocks else dg.AssetCheckSeverity.WARN,
+        metadata={
+            "expectations": len(results),
+            "failed": dg.MetadataValue.json([asdict(result) for result in failed]),
+        },
+    )
+
+
+def published_asset(plan: Plan) -> dg.AssetsDefinition:
+    """The version that readers see."""
+    tables = [name for name, promise in plan.promises.items() if promise.schema_name == "conformed"]
+
+    @dg.multi_asset(
+        name="published",
+        specs=[
+            dg.AssetSpec(
+                PUBLISHED_KEY,
+                deps=[conformed_key(table) for table in tables],
+                description="The reporting store: the next version beside the last, then the pointer moves",
+                group_name="published",
+                owners=owner("data-platform"),
+                skippable=True,
+                kinds={"duckdb"},
+            )
+        ],
+    )
+    def published(context: dg.AssetExecutionContext, session: SessionResource) -> Iterator[dg.MaterializeResult]:
+        sync = session.session(context)
+        publication = sync.publish()
+        if publication is not None:
+            yield dg.MaterializeResult(asset_key=PUBLISHED_KEY, metadata=publication)
+
+    return published

@@ -1,0 +1,213 @@
+"""Landed extract -> typed rows and rejects, from the Parquet file alone.
+
+Here: which landed columns already have their contract type and pass as they are, and how the others are written as
+text for `connectors.typed`, which alone decides what a value may look like and what is refused. Not here: that
+decision; anything of the source (it may be gone).
+
+A column passes as it is only where nothing could be refused: its Arrow type holds no value that the contract's
+type does not, and no sentinel, lookup or missing required value is in play. A row group with a refusal is read again
+with every column as text, so that all rejects come from one place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from connectors.contract import Column, RecordContract
+from connectors.errors import PermanentSourceError
+from connectors.interface import ROW_NO, Batch, Delivery
+from connectors.network import Source
+from connectors.typed import quoted, text, typed_batches, typed_query
+
+_EXTRACT = "extract"
+_INTEGERS = {"SMALLINT": pa.int16(), "INTEGER": pa.int32(), "BIGINT": pa.int64()}
+_EXPONENT = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]{1,3}$"
+
+
+def read_table(delivery: Delivery, record_name: str, record: RecordContract, source: Source) -> Iterator[Batch]:
+    """Typed batches of a landed extract, one per row group. ROW_NO is the row's ordinal in the extract, from 1.
+
+    Raises PermanentSourceError where the file has no column that the contract maps.
+    """
+    with pq.ParquetFile(delivery.path) as file, duckdb.connect() as con:
+        con.execute("SET TimeZone = 'UTC'")
+        shown = [column for column in record.columns if not column.phi]
+        _check_columns(delivery, shown, file.schema_arrow)
+        reader = _Reader(con, record_name, record, shown, source.timezone)
+        first = 1
+        for number in range(file.num_row_groups):
+            group = file.read_row_group(number, columns=[column.source for column in shown])
+            yield reader.batch(group, first)
+            first += group.num_rows
+        if not file.num_row_groups:
+            yield reader.batch(file.schema_arrow.empty_table(), first)
+
+
+def _check_columns(delivery: Delivery, columns: list[Column], schema: pa.Schema) -> None:
+    missing = [column.source for column in columns if column.source not in schema.names]
+    if missing:
+        raise PermanentSourceError(
+            f"the landed extract has no column {', '.join(missing)}",
+            feed=delivery.feed_id,
+            delivery=delivery.delivery_id,
+            hint="It was landed under an older contract: map the column as not required there, or pull the table again",
+        )
+
+
+class _Reader:
+    """The row groups of one delivery, under one contract."""
+
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, name: str, record: RecordContract, columns: list[Column], zone: str
+    ) -> None:
+        self.con = con
+        self.name = name
+        self.record = record
+        self.columns = columns
+        self.zone = zone
+
+    def batch(self, group: pa.Table, first: int) -> Batch:
+        """One row group; `first` is the ordinal of its first row."""
+        numbers = pa.array(range(first, first + group.num_rows), pa.int64())
+        as_is = {c.name: array for c in self.columns if (array := _as_is(c, group.column(c.source), self.zone))}
+        other = [column for column in self.columns if column.name not in as_is]
+        typed = self._typed(group, numbers, other) if other else Batch(self.name, _only(numbers))
+        if typed.rejects:
+            return self._typed(group, numbers, self.columns)
+        assert typed.rows.column(ROW_NO).equals(numbers)  # the columns are put side by side by position
+        arrays = [as_is[c.name] if c.name in as_is else typed.rows.column(c.name) for c in self.columns]
+        names = [column.name for column in self.columns]
+        return Batch(self.name, pa.RecordBatch.from_arrays([*arrays, numbers], [*names, ROW_NO]))
+
+    def _typed(self, group: pa.Table, numbers: pa.Array, columns: list[Column]) -> Batch:
+        """Columns of the group as `connectors.typed` reads their text."""
+        texts = pa.table({c.source: _positional(c, group.column(c.source)) for c in columns} | {ROW_NO: numbers})
+        plain = [_plain(column, texts.schema.field(column.source).type) for column in columns]
+        record = self.record.model_copy(update={"columns": tuple(plain)})
+        sources = {c.source: _text_of(c, texts.schema.field(c.source).type) for c in plain}
+        self.con.register(_EXTRACT, texts)
+        query = typed_query(_EXTRACT, record, sources, self.zone)
+        batches = list(typed_batches(self.con, query, record, self.name, _locate))
+        rows = pa.Table.from_batches([batch.rows for batch in batches]) if batches else None
+        rejects = tuple(reject for batch in batches for reject in batch.rejects)
+        if rows is None:
+            rows = self.con.execute(query).to_arrow_table().select([*(c.name for c in plain), ROW_NO])
+        return Batch(self.name, _one(rows), rejects)
+
+
+def _one(rows: pa.Table) -> pa.RecordBatch:
+    batches = rows.combine_chunks().to_batches()
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=rows.schema)
+
+
+def _only(numbers: pa.Array) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([numbers], [ROW_NO])
+
+
+def _locate(row_no: int, column: Column | None) -> str:
+    return f"row {row_no}, column {column.source!r}" if column else f"row {row_no}"
+
+
+# ---- columns that need no check -----------------------------------------------------------------------------------
+
+
+def _as_is(column: Column, values: pa.ChunkedArray, zone: str) -> pa.Array | None:
+    """The values in the contract's type, where no value of them could be refused or mean something else."""
+    if column.sentinels or column.lookup is not None or (column.required and values.null_count):
+        return None
+    wanted = _same_type(column, values.type, zone)
+    if wanted is None or (pa.types.is_integer(wanted) and not _in_range(values, wanted)):
+        return None
+    return pa.concat_arrays(values.cast(wanted).chunks) if values.num_chunks else pa.array([], wanted)
+
+
+def _same_type(column: Column, landed: pa.DataType, zone: str) -> pa.DataType | None:
+    if column.type in _INTEGERS:
+        return _INTEGERS[column.type] if pa.types.is_integer(landed) else None
+    if column.type == "BOOLEAN":
+        return landed if pa.types.is_boolean(landed) else None
+    if column.type == "DATE":
+        return landed if pa.types.is_date(landed) else None
+    if column.type == "TIMESTAMPTZ":
+        utc = pa.types.is_timestamp(landed) and (landed.tz == "UTC" or (column.timezone or zone) == "UTC")
+        return pa.timestamp("us", "UTC") if utc else None
+    return _same_decimal(column, landed)
+
+
+def _same_decimal(column: Column, landed: pa.DataType) -> pa.DataType | None:
+    match = re.fullmatch(r"DECIMAL\((\d+),(\d+)\)", column.type)
+    if match is None or not pa.types.is_decimal(landed):
+        return None
+    precision, scale = int(match[1]), int(match[2])
+    fits = landed.scale <= scale and landed.precision - landed.scale <= precision - scale
+    return pa.decimal128(precision, scale) if fits else None
+
+
+def _in_range(values: pa.ChunkedArray, wanted: pa.DataType) -> bool:
+    if wanted == pa.int64() or values.null_count == len(values):
+        return True
+    least, most = (value.as_py() for value in pc.min_max(values).values())
+    half = 1 << (wanted.bit_width - 1)
+    return -half <= least and most < half
+
+
+# ---- columns as text ----------------------------------------------------------------------------------------------
+
+
+def _plain(column: Column, landed: pa.DataType) -> Column:
+    """The column as its text is written below: what says how a *source* writes text holds for text only."""
+    if pa.types.is_string(landed):
+        return column
+    return column.model_copy(
+        update={
+            "format": None,
+            "decimal_point": ".",
+            "thousands": None,
+            "accounting_negative": False,
+            "true_values": ("true",),
+            "false_values": ("false",),
+        }
+    )
+
+
+def _text_of(column: Column, landed: pa.DataType) -> str:
+    """SQL of the column's text."""
+    name = quoted(column.source)
+    if pa.types.is_timestamp(landed) and landed.tz is not None:
+        written = f"CAST(timezone('UTC', {name}) AS VARCHAR) || '+00'"
+    elif pa.types.is_string(landed):
+        written = name
+    else:
+        written = f"CAST({name} AS VARCHAR)"
+    if column.type == "DATE" and not column.format:
+        return f"regexp_replace({written}, '^([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})[ T]00:00(:00(\\.0+)?)?$', '\\1')"
+    if column.type in _INTEGERS or (column.type.startswith("DECIMAL") and column.decimal_point == "."):
+        return _without_idle_zeros(column, written)
+    return written
+
+
+def _without_idle_zeros(column: Column, written: str) -> str:
+    """10.00 is the whole number 10, and the sentinel 10 too, unless it is written 10.00 there."""
+    bare = f"regexp_replace({written}, '^([+-]?[0-9]+)\\.0*$', '\\1')"
+    if not column.sentinels:
+        return bare
+    listed = ", ".join(text(value) for value in column.sentinels)
+    return f"CASE WHEN {written} IN ({listed}) THEN {written} ELSE {bare} END"
+
+
+def _positional(column: Column, values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Numbers written with an exponent (binary floats in their shortest form) written out, digit for digit."""
+    if not pa.types.is_string(values.type) or not column.type.startswith("DECIMAL"):
+        return values
+    with_exponent = pc.fill_null(pc.match_substring_regex(values, _EXPONENT), False)
+    if not pc.any(with_exponent).as_py():
+        return values
+    spelled = [format(Decimal(value), "f") for value in values.filter(with_exponent).to_pylist()]
+    return pc.replace_with_mask(values, with_exponent, pa.array(spelled, pa.string()))

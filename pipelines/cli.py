@@ -1,0 +1,226 @@
+"""The `concord` command: arguments in, exit code out.
+
+Here: parsing of arguments, calling a room, printing. Not here: work of a room, Dagster assembly.
+Heavy libraries are imported by the command that needs them, so that `concord query` starts at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from connectors.errors import ConcordError
+
+app = typer.Typer(
+    name="concord",
+    help="Keeps a hospital network's supply-chain data in agreement.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+feeds_app = typer.Typer(help="Feed contracts: check, list, schema.", no_args_is_help=True)
+quarantine_app = typer.Typer(help="Refused rows and deliveries: list, show, replay, waive.", no_args_is_help=True)
+app.add_typer(feeds_app, name="feeds")
+app.add_typer(quarantine_app, name="quarantine")
+
+out = Console()
+err = Console(stderr=True)
+
+NetworkOption = Annotated[
+    str | None, typer.Option("--network", "-n", help="Network name or file. Default: CONCORD_NETWORK, else sample.")
+]
+HomeOption = Annotated[
+    Path | None, typer.Option("--home", help="Folder of all state. Default: CONCORD_HOME, else ./var.")
+]
+
+
+@app.command(
+    epilog="Examples:  concord sync  |  concord sync --network openboxes_tryton --cadence hourly  |  "
+    "concord sync --feeds main_erp.purchase_line --dry-run"
+)
+def sync(
+    network: NetworkOption = None,
+    home: HomeOption = None,
+    cadence: Annotated[str, typer.Option(help="nightly (all feeds, with delete sweeps) or hourly.")] = "nightly",
+    feeds: Annotated[list[str] | None, typer.Option(help="Only this source or source.feed; may be repeated.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be pulled; change nothing.")] = False,
+) -> None:
+    """Pull, stage, master, conform, validate and publish what changed.
+
+    Exit codes: 0 published or nothing to do, 2 the gate refused the candidate, 1 error.
+    """
+    from pipelines.sync import run_sync
+
+    raise typer.Exit(run_sync(network, home, cadence, feeds, dry_run, out, err))
+
+
+@app.command(epilog="Example:  concord rebuild --network sample")
+def rebuild(network: NetworkOption = None, home: HomeOption = None) -> None:
+    """Delete the working database and build it again from landing and the control database.
+
+    The published content does not change: the same content hash and golden ids come out.
+    """
+    from pipelines.sync import run_rebuild
+
+    raise typer.Exit(run_rebuild(network, home, out, err))
+
+
+@app.command()
+def versions(home: HomeOption = None) -> None:
+    """List the published versions, newest first, with their content hash."""
+    from pipelines.views import print_versions
+
+    print_versions(_home(home), out)
+
+
+@app.command()
+def rollback(version: int, home: HomeOption = None) -> None:
+    """Point readers at an earlier published version (the next sync publishes a newer one)."""
+    from store.versions import rollback as move_pointer
+
+    move_pointer(_home(home), version)
+    out.print(f"readers now see version {version}")
+
+
+@app.command(epilog='Example:  concord query "SELECT item_no, description FROM conformed.dim_item LIMIT 5" --csv')
+def query(
+    sql: str,
+    home: HomeOption = None,
+    version: Annotated[int | None, typer.Option(help="An earlier published version.")] = None,
+    limit: Annotated[int, typer.Option(help="At most this many rows.")] = 1000,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV, safe to open in a spreadsheet.")] = False,
+) -> None:
+    """Run one read-only SQL statement on the published store (no file, network or setting access)."""
+    from pipelines.views import print_query
+
+    print_query(_home(home), sql, version, limit, csv, out)
+
+
+@app.command(
+    epilog="Examples:  concord explain dim_item 17  |  concord explain dim_item 17 description  |  "
+    "concord explain fact_receipt_line 'main_erp:4711' qty_base"
+)
+def explain(
+    table: str,
+    key: Annotated[str, typer.Argument(help="Surrogate key of a dimension, or source_system:source_key of a fact.")],
+    column: Annotated[str | None, typer.Argument(help="One column; all of them when left out.")] = None,
+    network: NetworkOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Say where a value comes from: rule, losing values, delivery, source row."""
+    from pipelines.views import print_explanation
+
+    print_explanation(network, home, table, key, column, out)
+
+
+@app.command()
+def ui(
+    network: NetworkOption = None,
+    home: HomeOption = None,
+    port: Annotated[int, typer.Option(help="Port on the loopback interface.")] = 3000,
+) -> None:
+    """Open the Dagster UI (web server and daemon) on this network."""
+    from pipelines.sync import run_ui
+
+    raise typer.Exit(run_ui(network, home, port, out))
+
+
+@feeds_app.command("check")
+def feeds_check(network: NetworkOption = None) -> None:
+    """Check every feed contract and network file; problems are shown as file:line:column."""
+    from pipelines.views import check_everything
+
+    problems = check_everything(network)
+    for problem in problems:
+        err.print(str(problem), markup=False, highlight=False, soft_wrap=True)
+    if problems:
+        raise typer.Exit(1)
+    out.print("every contract and network is in order")
+
+
+@feeds_app.command("list")
+def feeds_list(network: NetworkOption = None) -> None:
+    """List the feeds of the network with what they deliver and how."""
+    from pipelines.views import print_feeds
+
+    print_feeds(network, out)
+
+
+@feeds_app.command("schema")
+def feeds_schema() -> None:
+    """Print the JSON Schema of a feed contract (feeds/feed.schema.json), for editors."""
+    import json
+
+    from connectors.catalogue import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=2))
+
+
+@quarantine_app.command("list")
+def quarantine_list(
+    network: NetworkOption = None,
+    home: HomeOption = None,
+    feed: Annotated[str | None, typer.Option(help="Only this source.feed.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Also replayed and waived ones.")] = False,
+    limit: Annotated[int, typer.Option(help="At most this many rows.")] = 50,
+) -> None:
+    """List refused rows and deliveries with reason and exact place."""
+    from pipelines.quarantine import print_list
+
+    print_list(network, home, feed, every, limit, out)
+
+
+@quarantine_app.command("show")
+def quarantine_show(reject: str, network: NetworkOption = None, home: HomeOption = None) -> None:
+    """Show one reject, or all of one delivery, with what to do about it."""
+    from pipelines.quarantine import print_one
+
+    print_one(network, home, reject, out)
+
+
+@quarantine_app.command(
+    "replay", epilog="Example:  concord quarantine replay north_inventory.stock --delivery 3fa9c1d2e4b5a697"
+)
+def quarantine_replay(
+    feed: str,
+    network: NetworkOption = None,
+    home: HomeOption = None,
+    delivery: Annotated[str | None, typer.Option(help="Only this delivery.")] = None,
+) -> None:
+    """Read refused deliveries and rows again under the contract as it is now; run `concord sync` to publish."""
+    from pipelines.quarantine import run_replay
+
+    run_replay(network, home, feed, delivery, out)
+
+
+@quarantine_app.command("waive")
+def quarantine_waive(
+    reject: str,
+    reason: Annotated[str, typer.Option(help="Why nothing is to be done.")],
+    who: Annotated[str, typer.Option(help="Who decides.", envvar="USER")],
+    network: NetworkOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Record that a reject needs no action; the decision survives rebuilds."""
+    from pipelines.quarantine import run_waive
+
+    run_waive(network, home, reject, who, reason, out)
+
+
+def _home(home: Path | None) -> Path:
+    from assets.settings import load_settings
+
+    return load_settings(None, home).home
+
+
+def main() -> None:
+    """Entry point: typed errors become one readable message and exit code 1."""
+    try:
+        app()
+    except ConcordError as error:
+        err.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)

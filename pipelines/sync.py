@@ -1,0 +1,263 @@
+"""`concord sync`, `rebuild` and `ui`: the Dagster job run in this process, with progress and a summary.
+
+Here: starting runs and printing what they did. Not here: what a sync does (`assets.session`).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from assets.report import SyncReport
+from assets.settings import Settings, load_settings, package_root
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CADENCES = ("nightly", "hourly")
+
+
+def prepare_home(settings: Settings) -> None:
+    """Create the home and its Dagster instance folder, and name both to every library by environment."""
+    settings.dagster_home.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(package_root() / "dagster.yaml", settings.dagster_home / "dagster.yaml")
+    os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
+    os.environ["CONCORD_HOME"] = str(settings.home)
+    os.environ["CONCORD_NETWORK"] = settings.network
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
+
+
+def run_sync(
+    network: str | None,
+    home: Path | None,
+    cadence: str,
+    feeds: list[str] | None,
+    dry_run: bool,
+    out: Console,
+    err: Console,
+) -> int:
+    """Run the sync job in this process; returns the exit code (0, 1 or 2)."""
+    if cadence not in CADENCES:
+        err.print(f"error: cadence is one of {', '.join(CADENCES)}, not {cadence!r}", style="red", markup=False)
+        return 1
+    settings = load_settings(network, home)
+    make_sample(settings, out)
+    if dry_run:
+        return print_dry_run(settings, cadence, feeds, out)
+    prepare_home(settings)
+    with watched(out) as progress:
+        report = execute(settings, cadence, feeds, progress)
+    print_summary(report, settings, out)
+    return report.exit_code
+
+
+def make_sample(settings: Settings, out: Console) -> None:
+    """Generate the simulated network's extracts where the network is the sample and they are missing."""
+    from connectors.catalogue import load_network
+    from sample_network.generate import generate
+
+    target = settings.home / "sample"
+    if load_network(settings.network_path).sample and not target.exists():
+        out.print("making the extracts of the sample network")
+        generate(target)
+
+
+@contextmanager
+def watched(out: Console) -> Iterator[Callable[[str], None]]:
+    """A spinner line with the current step on a terminal; plain lines elsewhere."""
+    if not out.is_terminal:
+        started = time.monotonic()
+        yield lambda text: out.print(f"[{time.monotonic() - started:6.1f} s] {text}", markup=False, highlight=False)
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=out, transient=True) as bar:
+        task = bar.add_task("starting")
+        yield lambda text: bar.update(task, description=text)
+
+
+def execute(
+    settings: Settings, cadence: str, feeds: list[str] | None, progress: Callable[[str], None]
+) -> SyncReport:
+    """Run `<cadence>_sync` through Dagster in this process, on the instance the UI shows."""
+    started = time.monotonic()
+    quiet_dagster()
+    import dagster as dg
+
+    from assets.session_resource import REPORTS, listen
+    from pipelines.definitions import build_definitions, session_config
+
+    definitions, zone = build_definitions(settings)
+    job = definitions.resolve_job_def(f"{cadence}_sync")
+    run_config = session_config(settings, cadence, feeds)
+    with dg.DagsterInstance.get() as instance:
+        run_id = dg.make_new_run_id()
+        listen(run_id, progress)
+        job.execute_in_process(
+            run_config=run_config,
+            instance=instance,
+            partition_key=datetime.now(ZoneInfo(zone)).strftime("%Y-%m-%d"),
+            raise_on_error=False,
+            run_id=run_id,
+        )
+    report = REPORTS.pop(run_id)
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def quiet_dagster() -> None:
+    """The terminal shows our summary; Dagster's own event lines stay in the event log and the UI."""
+    import logging
+
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", module=r"dagster\..*")
+
+
+def print_dry_run(settings: Settings, cadence: str, feeds: list[str] | None, out: Console) -> int:
+    """List what each source offers that landing does not hold; changes nothing."""
+    from assets.session import SyncSession
+
+    table = Table(title="dry run: what a sync would pull (databases are read when pulled)")
+    for heading in ("feed", "offer", "kind", "as of (UTC)"):
+        table.add_column(heading)
+    failed = False
+    with SyncSession(settings, cadence, feeds) as session:
+        for feed_id, offers, error in session.dry_run():
+            failed |= error is not None
+            if error:
+                table.add_row(feed_id, f"error: {error}", "", "")
+            for offer in offers:
+                as_of = offer.as_of.strftime("%Y-%m-%d %H:%M") if offer.as_of else ""
+                table.add_row(feed_id, plain(offer.name), offer.kind, as_of)
+    out.print(table)
+    return 1 if failed else 0
+
+
+def plain(text: str) -> str:
+    """Text of a source made harmless for the terminal: no markup, no control characters."""
+    from rich.markup import escape
+
+    return escape("".join(ch if ch.isprintable() else "\N{REPLACEMENT CHARACTER}" for ch in text))
+
+
+def print_summary(report: SyncReport, settings: Settings, out: Console) -> None:
+    """What the sync did: feeds, tables, checks, version, and where to look next."""
+    print_feeds(report, out)
+    print_tables(report, out)
+    for line in report.failed_errors:
+        out.print(f"gate: {line}", style="red", markup=False)
+    for line in report.failed_warnings:
+        out.print(f"warning: {line}", style="yellow", markup=False)
+    for line in report.feed_errors:
+        out.print(f"not read: {line}", style="red", markup=False, soft_wrap=True)
+    if report.error:
+        out.print(f"error: {report.error}", style="red", markup=False, soft_wrap=True)
+    out.print(headline(report), style="bold", markup=False)
+    print_where_to_look(report, settings, out)
+
+
+def print_feeds(report: SyncReport, out: Console) -> None:
+    """A row per feed that brought something, or went wrong."""
+    busy = [feed for feed in report.feeds.values() if not feed.is_quiet]
+    if not busy:
+        return
+    table = Table(title="feeds")
+    table.add_column("feed")
+    for heading in ("new", "duplicate", "quarantined", "rows read", "accepted", "rejected", "changed", "deleted"):
+        table.add_column(heading, justify="right")
+    for feed in busy:
+        counts = (
+            feed.new_deliveries,
+            feed.duplicates,
+            feed.quarantined,
+            feed.rows_read,
+            feed.rows_accepted,
+            feed.rows_rejected,
+            feed.rows_changed,
+            feed.rows_deleted,
+        )
+        table.add_row(plain(feed.feed), *(f"{count:,}" if count else "" for count in counts))
+    out.print(table)
+    for feed in busy:
+        for reason in feed.reasons:
+            out.print(f"quarantined: {feed.feed}: {reason}", style="yellow", markup=False, soft_wrap=True)
+
+
+def print_tables(report: SyncReport, out: Console) -> None:
+    """A row per conformed table that changed."""
+    changed = [table for table in report.tables if table.inserted or table.deleted]
+    if not changed:
+        return
+    table = Table(title="conformed tables that changed")
+    table.add_column("table")
+    table.add_column("how")
+    for heading in ("rows", "written", "taken out"):
+        table.add_column(heading, justify="right")
+    for row in changed:
+        table.add_row(row.table, row.mode, f"{row.rows:,}", f"{row.inserted:,}", f"{row.deleted:,}")
+    out.print(table)
+
+
+def headline(report: SyncReport) -> str:
+    """One sentence: how it ended."""
+    took = f"in {report.seconds:.1f} s"
+    return {
+        "published": f"published version {report.version} {took} ({report.checks} checks, "
+        f"content hash {(report.content_hash or '')[:12]})",
+        "nothing_to_do": f"nothing to do: version {report.version} is current ({took})",
+        "gate_refused": f"the gate refused the candidate; readers keep version {report.version} ({took})",
+        "failed": f"failed {took}; readers keep version {report.version}",
+        "dry_run": "dry run: nothing was changed",
+    }[report.outcome]
+
+
+def print_where_to_look(report: SyncReport, settings: Settings, out: Console) -> None:
+    """The next commands a reader may want."""
+    lines = [
+        f"store      {settings.home / 'published' / 'reporting.duckdb'}",
+        'look       concord query "SELECT item_no, description FROM v1.dim_item LIMIT 5"',
+        "why        concord explain dim_item 1",
+    ]
+    if any(feed.rows_rejected or feed.quarantined for feed in report.feeds.values()):
+        lines.append("refused    concord quarantine list")
+    lines.append("runs       concord ui")
+    out.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+
+
+def run_rebuild(network: str | None, home: Path | None, out: Console, err: Console) -> int:
+    """Delete the working database, then sync from landing without pulling; returns the exit code."""
+    from store.working import discard_working
+
+    settings = load_settings(network, home)
+    prepare_home(settings)
+    discard_working(settings.home / "working.duckdb")
+    with watched(out) as progress:
+        report = execute(settings, "nightly", None, progress, pull=False)
+    print_summary(report, settings, out)
+    return report.exit_code
+
+
+def run_ui(network: str | None, home: Path | None, port: int, out: Console) -> int:
+    """Run the Dagster web server and daemon until interrupted."""
+    settings = load_settings(network, home)
+    make_sample(settings, out)
+    prepare_home(settings)
+    out.print(f"Dagster UI on http://127.0.0.1:{port} (stop with Ctrl-C)")
+    command = [str(Path(sys.executable).with_name("dagster")), "dev", "-m", "pipelines.definitions"]
+    try:
+        return subprocess.call([*command, "-h", "127.0.0.1", "-p", str(port)], cwd=package_root())  # noqa: S603
+    except KeyboardInterrupt:
+        return 0
