@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from connectors.x12.envelope import Fault, TransactionSet
 from connectors.x12.segments import Ints, Segments, code
 

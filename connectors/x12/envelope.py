@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+
 from connectors.x12.delimiters import BLANKS, ByteSource, Header, find_header, read_header
 from connectors.x12.segments import Ints, Segments, Text, code, code_text, index_segments
 

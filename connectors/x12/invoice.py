@@ -17,6 +17,7 @@ from decimal import Decimal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from connectors.x12.documents import (
     NULL_TEXT,
     Documents,

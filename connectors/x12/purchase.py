@@ -12,6 +12,7 @@ from hashlib import sha256
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from connectors.x12.documents import (
     Documents,
     Extract,

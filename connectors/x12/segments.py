@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from connectors.x12.delimiters import Delimiters
 
 Ints = npt.NDArray[np.int64]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from connectors.x12.documents import (
     Documents,
     Extract,
@@ -299,7 +300,7 @@ def _shipment_columns(tree: Tree, levels: Ints, shipment: Ints, order: Ints) -> 
     own, above = tree.own(carrier, shipment), tree.own(carrier, order)
     return {
         "MAN02": choose(segments, *(Pick(tree.own(marks, level), 2) for level in (levels, pack, tare))),
-        "TD5": choose(segments, Pick(own, 5), Pick(own, 3), Pick(above, 5), Pick(above, 3)),
+        "TD505": choose(segments, Pick(own, 5), Pick(own, 3), Pick(above, 5), Pick(above, 3)),
         "REF(BM)": Pick(tree.own(documents.where(references, 1, "BM"), shipment), 2),
         "REF(CN)": Pick(tree.own(documents.where(references, 1, "CN"), shipment), 2),
         "DTM(011)": _date(
