@@ -350,7 +350,8 @@ def changed_keys_sql(promise: TablePromise) -> str:
     ]
     columns = ", ".join(f"d.{column}" for column in build.driver_key)
     if not build.siblings:
-        return f"WITH {', '.join(ctes)} SELECT DISTINCT {columns} FROM {build.driver} AS d WHERE {' OR '.join(tests)}"
+        known = f"WITH {', '.join(ctes)} " if ctes else ""
+        return f"{known}SELECT DISTINCT {columns} FROM {build.driver} AS d WHERE {' OR '.join(tests)}"
     group = ("source_system", *build.siblings)
     groups = ", ".join(f"d.{column}" for column in group)
     ctes.append(f"stale_group AS (SELECT DISTINCT {groups} FROM {build.driver} AS d WHERE {' OR '.join(tests)})")

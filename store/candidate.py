@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,13 +20,21 @@ from typing import Literal
 
 import duckdb
 import pyarrow as pa
+
 from connectors.errors import ConcordError
 from expectations.ddl import comments, create_table, literal, quoted
 from expectations.promise import TablePromise, driver_substituted
-
 from store import versions as v
-from store.content_hash import ContentHash, combined, conformed, domains, golden_columns, hash_tables, labels_sql
-from store.content_hash import row_hash as row_hash
+from store.content_hash import (
+    ContentHash,
+    combined,
+    conformed,
+    domains,
+    golden_columns,
+    hash_tables,
+    labels_sql,
+    row_hash,
+)
 from store.crash import crash_point, register
 from store.difference import typed_columns, write_difference
 from store.plan import Base, TablePlan, dictionary_hash
@@ -37,7 +45,7 @@ _SCHEMAS = ("conformed", "ops", "v1")
 register("publish.candidate_built", "publish.manifest_written", "publish.renamed", "publish.pointer_moved")
 
 
-class PublishFailed(ConcordError):  # noqa: N818
+class PublishFailed(ConcordError):
     """The candidate could not be built or is not what was computed; readers keep the version they have."""
 
 
@@ -115,6 +123,7 @@ class Candidate:
         self._delivery_state: tuple[int, str] = (0, "")
         self._hash: ContentHash | None = None
         self._created: set[str] = set()
+        self._labelled: set[str] = set()
         self.built: dict[str, TableBuilt] = {}
         self.version = v.next_version(setting.home)
         self.published_ts = datetime.now(UTC)
@@ -139,7 +148,7 @@ class Candidate:
 
     @property
     def worth_publishing(self) -> bool:
-        """Whether readers would see something new: conformed rows, a definition, a new reject or quarantined delivery."""
+        """Whether readers would see something new: conformed rows, a definition, a reject, a quarantined delivery."""
         return self._definitions_changed or any(built.changed for built in self.built.values())
 
     @property
@@ -216,7 +225,7 @@ class Candidate:
         self._con.execute(f"ATTACH {literal(str(previous))} AS previous (READ_ONLY)")
         try:
             for promise in self._s.promises.values():
-                if self._has(promise, "previous") and self._may_carry(promise):
+                if self._may_carry(promise):
                     self._create(promise)
                     columns = _names(promise)
                     source = quoted("previous", promise.schema_name, promise.table)
@@ -225,14 +234,18 @@ class Candidate:
             self._con.execute("DETACH previous")
 
     def _may_carry(self, promise: TablePromise) -> bool:
-        """Rows of a table whose columns are the same; ops tables are compared row by row anyway, by name."""
+        """Whether the last version's table has the promised columns and is not to be made anew."""
         plan = self._s.plans.get(promise.table)
-        return plan is not None and plan.action != "create"
+        return self._fits(promise, "previous") and (plan is None or plan.action != "create")
 
-    def _has(self, promise: TablePromise, catalog: str = CATALOG) -> bool:
-        return self._columns(promise, catalog) != []
+    def _fits(self, promise: TablePromise, catalog: str = CATALOG) -> bool:
+        wanted = [(column.name, column.type, column.nullable) for column in promise.columns]
+        return self._columns(promise, catalog) == wanted
 
-    def _columns(self, promise: TablePromise, catalog: str = CATALOG) -> list[tuple[str, str, bool]]:
+    def _has(self, promise: TablePromise) -> bool:
+        return self._columns(promise, CATALOG) != []
+
+    def _columns(self, promise: TablePromise, catalog: str) -> list[tuple[str, str, bool]]:
         """Name, type and nullability of the columns that the file has."""
         return self._con.execute(
             "SELECT column_name, data_type, is_nullable FROM duckdb_columns() "
@@ -248,6 +261,7 @@ class Candidate:
                 self._con.execute(
                     f"CREATE OR REPLACE TEMP TABLE {quoted(f'before_{domain}')} AS {labels_sql(domain, CATALOG)}"
                 )
+                self._labelled.add(domain)
 
     # -- building --------------------------------------------------------------------------------------
 
@@ -364,6 +378,7 @@ class Candidate:
             raise PublishFailed(f"not built yet: {', '.join(missing)}", hint="Call build() for every table")
         if not self._attached:
             return self.path
+        self.published_ts = datetime.now(UTC)
         with _told(self._path):
             self._drop_strangers()
             self._write_working_ops()
@@ -387,12 +402,11 @@ class Candidate:
     def _to_hash(self) -> set[str]:
         """Tables whose content hash must be taken anew: changed ones, and those whose golden ids have other labels."""
         relabelled = {domain for domain in domains(self._s.promises) if self._relabelled(domain)}
-        promises = self._s.promises
+        promises, changed = self._s.promises, set(self.changed_tables)
         return {
             name
             for name in conformed(promises)
-            if name in self._sums
-            and self.built[name].mode != "unchanged"
+            if name in changed
             or self._base_state(name) is None
             or relabelled & set(golden_columns(promises[name], promises).values())
         }
@@ -400,7 +414,7 @@ class Candidate:
     def _relabelled(self, domain: str) -> bool:
         """Whether a golden id that was there before has another label now, or none."""
         before = quoted(f"before_{domain}")
-        if self._s.base is None or not self.built[f"bridge_{domain}_xref"].changed:
+        if domain not in self._labelled or not self.built[f"bridge_{domain}_xref"].changed:
             return False
         [(moved,)] = self._con.execute(
             f"SELECT count(*) FROM {before} AS b LEFT JOIN ({labels_sql(domain, CATALOG)}) AS n ON b.sk = n.sk "
@@ -417,11 +431,13 @@ class Candidate:
             con.close()
         for name, state in fresh.items():
             self._compare(name, state.rows, int(state.row_sum))
-        kept = {name: state for name in conformed(self._s.promises) if (state := self._base_state(name))}
+        kept = {name: held for name in conformed(self._s.promises) if (held := self._base_state(name))}
         return combined(kept | fresh)
 
     def _compare(self, table: str, rows: int, row_sum: int) -> None:
-        expected = (self._rows.get(table, rows), self._sums.get(table, row_sum))
+        state = self._base_state(table)
+        before = (state.rows, int(state.row_sum)) if state else (rows, row_sum)
+        expected = (self._rows.get(table, before[0]), self._sums.get(table, before[1]))
         if (rows, row_sum) != expected:
             raise PublishFailed(
                 f"the candidate's file holds {rows} rows of {table} (sum {row_sum}) instead of {expected[0]} "
@@ -442,6 +458,8 @@ class Candidate:
                 self._copy_planned(plan)
             elif promise.build.source == "working":
                 self._replace_ops(promise, f"ops.{promise.table}")
+            else:
+                self._ops_rows[promise.table], _ = self._measure(promise)
         self._delivery_state = self._delivery_summary()
 
     def _ops_promises(self) -> list[TablePromise]:
@@ -449,8 +467,7 @@ class Candidate:
 
     def _ensure(self, promise: TablePromise) -> None:
         """The ops table is there with the promised columns; one of other columns is made anew."""
-        wanted = [(column.name, column.type, column.nullable) for column in promise.columns]
-        if self._columns(promise) != wanted:
+        if not self._fits(promise):
             self._con.execute(f"DROP TABLE IF EXISTS {_target(promise)} CASCADE")
             self._create(promise)
             self._created.add(promise.table)
@@ -479,8 +496,9 @@ class Candidate:
     def _new_deliveries(self) -> list[dict[str, str]]:
         """Deliveries applied since the version before."""
         promise = self._s.promises.get("delivery")
-        seen = f" AND delivery_id NOT IN (SELECT delivery_id FROM {_target(promise)} WHERE state = 'applied')"
-        known = seen if promise is not None and self._has(promise) else ""
+        known = ""
+        if promise is not None and self._has(promise):
+            known = f" AND delivery_id NOT IN (SELECT delivery_id FROM {_target(promise)} WHERE state = 'applied')"
         rows = self._con.execute(
             f"SELECT delivery_id, feed, sha256 FROM ops.delivery WHERE state = 'applied'{known} ORDER BY ALL"
         ).fetchall()
@@ -513,8 +531,8 @@ class Candidate:
     def add_ops(self, tables: Mapping[str, pa.Table], decision_head: str | None = None) -> None:
         """Write the ops tables that come from the control database into the sealed candidate, and seal it again.
 
-        `tables`: table name -> rows, columns by name. With `decision_head`, ops.publication gets this version's own row.
-        Raises PublishFailed for a table that no promise names.
+        `tables`: table name -> rows, columns by name. With `decision_head`, ops.publication gets this version's own
+        row. Raises PublishFailed for a table that no promise names.
         """
         for name in tables:
             if name not in self._s.promises or self._s.promises[name].build.source != "control":
@@ -627,12 +645,13 @@ class Candidate:
     def discard(self) -> None:
         """Drop the candidate. Readers keep their version; twice is harmless.
 
-        Where every table was built and nothing had changed, the last version is noted to be equal to the working database
-        as it stands, so that the next sync does not compute the same again.
+        Where every table was built and nothing had changed, the last version is noted to be equal to the working
+        database as it stands, so that the next sync does not compute the same again.
         """
         if self._attached:
-            self._con.execute(f"DETACH {CATALOG}")
             self._attached = False
+            with suppress(duckdb.Error):  # a full disk has invalidated the database; its file goes anyway
+                self._con.execute(f"DETACH {CATALOG}")
         if self._path is not None:
             for leftover in (self._path, self._path.with_name(self._path.name + ".wal")):
                 leftover.unlink(missing_ok=True)
@@ -645,9 +664,12 @@ class Candidate:
         nothing = all(name in self.built for name in self.order) and not self.worth_publishing
         if base is None or not nothing or base.basis.change_seq == self._s.change_seq:
             return
-        ops = {n: base.basis.tables[n] for n in base.basis.tables if n in self._s.plans and n not in self.order}
-        confirmed = self._basis()
-        v.confirm(self._s.home, base.manifest.version, replace(confirmed, tables={**confirmed.tables, **ops}))
+        # Ops tables were not written: they stand where they stood, and know nothing of another working database.
+        same = base.basis.working_id == self._s.working_id
+        ops = {name: b for name, b in base.basis.tables.items() if same and name not in self.order}
+        now = self._basis()
+        tables = {name: b for name, b in now.tables.items() if name in self.order} | ops
+        v.confirm(self._s.home, base.manifest.version, replace(now, tables=tables))
 
     def close(self) -> None:
         """Discard, unless it was published."""
@@ -667,7 +689,7 @@ def build_order(promises: Mapping[str, TablePromise]) -> tuple[str, ...]:
 
 
 def view_statements(promise: TablePromise) -> list[str]:
-    """The view of schema `v1`: the columns without meta columns, of the current rows that the source has not deleted."""
+    """The view of schema `v1`: columns without meta columns, of current rows that the source has not deleted."""
     if promise.schema_name != "conformed":
         return []
     names = promise.column_names

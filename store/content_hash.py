@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+
 from expectations.ddl import quoted
 from expectations.promise import TablePromise
-
 from store.versions import TableState
 
 Promises = Mapping[str, TablePromise]

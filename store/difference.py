@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import duckdb
+
 from expectations.ddl import quoted
 from expectations.promise import TablePromise
-
 from store.content_hash import row_hash
 
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Literal
 
 import duckdb
+
 from connectors.errors import ConfigurationError
 from expectations.ddl import quoted
 from expectations.promise import TablePromise, changed_keys_sql, inputs
-
 from store.versions import Basis, Manifest, TableBasis
 
 #: keep: equal to the version before. delta: recompute `changed_keys`. recompute: compute every row, write the

@@ -1,11 +1,12 @@
 """Publishing: from the working database to the next version that readers see.
 
 Here: deciding whether there is anything to publish, and from which version to carry on. Not here: building
-(`store.candidate`), files and pointer (`store.versions`), hashes (`store.content_hash`), the gate (`expectations.gate`).
+(`store.candidate`), files and pointer (`store.versions`), hashes (`store.content_hash`), the gate.
 
     candidate = publisher.prepare(run_id)
     for table in candidate.order: candidate.build(table)
-    if candidate.worth_publishing: candidate.seal(); <gate on candidate.path>; candidate.add_ops(...); candidate.publish()
+    if candidate.worth_publishing:
+        candidate.seal(), the gate on candidate.path, candidate.add_ops(...), candidate.publish()
     else: candidate.discard()
 """
 
@@ -15,9 +16,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
+
 from connectors.errors import ConfigurationError
 from expectations.promise import TablePromise
-
 from store import versions as v
 from store.candidate import Candidate, Publication, PublishFailed, Setting, StoreFull, TableBuilt, build_order
 from store.content_hash import ContentHash, content_hash

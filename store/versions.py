@@ -26,17 +26,17 @@ POINTER = "reporting.duckdb"
 _MANIFEST = re.compile(r"^reporting-(\d+)\.json$")
 
 
-class PublishBusy(ConcordError):  # noqa: N818
+class PublishBusy(ConcordError):
     """Another process is publishing into this home: retry when it is done."""
 
     retryable = True
 
 
-class NoSuchVersion(ConcordError):  # noqa: N818
+class NoSuchVersion(ConcordError):
     """The version asked for is not there, or nothing was published yet."""
 
 
-class DamagedVersion(ConcordError):  # noqa: N818
+class DamagedVersion(ConcordError):
     """A version's file is no longer what its manifest says."""
 
 
