@@ -12,6 +12,7 @@ with both).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -271,18 +272,41 @@ def _begin(documents: Documents, set_index: Ints, element: int) -> Pick:
 
 def _header_columns(documents: Documents, lines: Lines, line: Ints, set_index: Ints) -> dict[str, Pick | pa.Array]:
     segments, currency = documents.segments, documents.select("CUR")
-    terms = at(documents.first_per_set(documents.select("ITD")), set_index)
     totals = at(documents.first_per_set(documents.select("TDS")), set_index)
     shared = documents.first_per_set(lines.outside(currency))
     dates = {f"BIG{n:02}": _begin(documents, set_index, n) for n in (1, 3)}
     return {
         **{name: full_date(segments.column(pick.rows, pick.element)) for name, pick in dates.items()},
         **{f"BIG{n:02}": _begin(documents, set_index, n) for n in (2, 7, 8)},
-        "ITD06": full_date(segments.column(terms, 6)),
-        "ITD07": Pick(terms, 7),
+        "ITD(due)": documents.per_set(_due_dates(documents), set_index),
         "TDS01": implied_decimals(segments.column(totals, 1)),
         "CUR02": Pick(prefer(at(lines.own(currency), line), at(shared, set_index)), 2),
     }
+
+
+def _due_dates(documents: Documents) -> list[str | None]:
+    """Net due date of each set: ITD06, else ITD07 days after the invoice date where terms count from it (ITD02 3).
+
+    Of several ITD the first that states one. A date that is none is kept, for the contract's types to refuse.
+    """
+    segments, rows = documents.segments, documents.select("ITD")
+    begin = documents.first_per_set(documents.select("BIG"))
+    invoiced = full_date(segments.column(begin, 1)).to_pylist()
+    texts = [segments.column(rows, n).to_pylist() for n in (2, 7)]
+    stated = full_date(segments.column(rows, 6)).to_pylist()
+    due: list[str | None] = [None] * len(documents)
+    for n, index in enumerate(documents.set_of[rows].tolist()):
+        due[index] = due[index] or stated[n] or _days_after(invoiced[index], texts[0][n], texts[1][n])
+    return due
+
+
+def _days_after(day: str | None, basis: str | None, days: str | None) -> str | None:
+    if day is None or days is None or basis not in (None, "3") or not (days.isdigit() and len(days) <= 3):
+        return None
+    try:
+        return f"{datetime.strptime(day, '%Y%m%d').replace(tzinfo=UTC) + timedelta(int(days)):%Y%m%d}"
+    except ValueError:
+        return None
 
 
 def _pair(documents: Documents, loop: Ints, qualifier: str) -> Pick:

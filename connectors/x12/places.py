@@ -111,11 +111,11 @@ def envelope_reject(text: Text, fault: Fault, interchange: Interchange, group: G
 
 
 def set_reject(text: Text, current: TransactionSet, record: str, fatal: Sequence[Fault]) -> Reject:
-    """One reject for a whole set: by its first fault, with the others named in the reason."""
+    """One reject for a whole set, at the place of its first fault; the reason names them all. Row number: its ST."""
     main = fatal[0]
     return Reject(
         record=record,
-        row_no=main.place.ordinal,
+        row_no=current.place.ordinal,
         location=location(text, current, main.place),
         rule_id=main.rule,
         reason="; ".join(dict.fromkeys(fault.reason for fault in fatal)),
