@@ -47,7 +47,7 @@ class Written:
 
 
 def extract_to(
-    connection: Connection, plan: TablePlan, statement: sa.Select[Any], odd: frozenset[str], target: Path,
+    connection: Connection, plan: TablePlan, statement: sa.Select[*tuple[Any, ...]], odd: frozenset[str], target: Path,
     metadata: Mapping[str, str], *, fast: bool = True,
 ) -> Written:  # fmt: skip
     """Write the rows of `statement` to `target`. `fast=False` keeps to the portable way (they must be equal)."""
@@ -148,7 +148,7 @@ class _CopyStream(io.RawIOBase):
         return data
 
 
-def _copied(connection: Connection, statement: sa.Select[Any], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def _copied(connection: Connection, statement: sa.Select[*tuple[Any, ...]], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     compiled = statement.compile(dialect=connection.dialect)
     # Without parameters psycopg takes the text as it is, doubled percent signs included.
     select = str(compiled) if compiled.params else str(compiled).replace("%%", "%")
@@ -188,7 +188,7 @@ def _parsed(stream: io.RawIOBase, schema: pa.Schema) -> Iterator[pa.RecordBatch]
 # ---- everything else: the driver's cursor -------------------------------------------------------------------------
 
 
-def _fetched(connection: Connection, statement: sa.Select[Any], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def _fetched(connection: Connection, statement: sa.Select[*tuple[Any, ...]], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     streamed = statement.execution_options(stream_results=connection.dialect.name != "sqlite", max_row_buffer=_FETCH)
     result = connection.execute(streamed)
     # SQLite's own rows save a third of the time; elsewhere SQLAlchemy holds rows back that its cursor has given.

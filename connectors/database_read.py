@@ -32,7 +32,7 @@ _EXPONENT = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]{1,3}$"
 
 
 def read_table(delivery: Delivery, record_name: str, record: RecordContract, source: Source) -> Iterator[Batch]:
-    """Typed batches of a landed extract, one per row group. ROW_NO is the row's ordinal in the extract, from 1.
+    """Typed batches of a landed extract, one per row group (none of an empty one). ROW_NO: ordinal of the row, from 1.
 
     Raises PermanentSourceError where the file has no column that the contract maps.
     """
@@ -46,8 +46,6 @@ def read_table(delivery: Delivery, record_name: str, record: RecordContract, sou
             group = file.read_row_group(number, columns=[column.source for column in shown])
             yield reader.batch(group, first)
             first += group.num_rows
-        if not file.num_row_groups:
-            yield reader.batch(file.schema_arrow.empty_table(), first)
 
 
 def _check_columns(delivery: Delivery, columns: list[Column], schema: pa.Schema) -> None:
@@ -94,17 +92,13 @@ class _Reader:
         sources = {c.source: _text_of(c, texts.schema.field(c.source).type) for c in plain}
         self.con.register(_EXTRACT, texts)
         query = typed_query(_EXTRACT, record, sources, self.zone)
-        batches = list(typed_batches(self.con, query, record, self.name, _locate))
-        rows = pa.Table.from_batches([batch.rows for batch in batches]) if batches else None
-        rejects = tuple(reject for batch in batches for reject in batch.rejects)
-        if rows is None:
-            rows = self.con.execute(query).to_arrow_table().select([*(c.name for c in plain), ROW_NO])
-        return Batch(self.name, _one(rows), rejects)
+        return _one(self.name, list(typed_batches(self.con, query, record, self.name, _locate)))
 
 
-def _one(rows: pa.Table) -> pa.RecordBatch:
-    batches = rows.combine_chunks().to_batches()
-    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=rows.schema)
+def _one(name: str, batches: list[Batch]) -> Batch:
+    rows = pa.Table.from_batches([batch.rows for batch in batches]).combine_chunks().to_batches()
+    rejects = tuple(reject for batch in batches for reject in batch.rejects)
+    return Batch(name, rows[0] if rows else batches[0].rows, rejects)
 
 
 def _only(numbers: pa.Array) -> pa.RecordBatch:
@@ -125,7 +119,7 @@ def _as_is(column: Column, values: pa.ChunkedArray, zone: str) -> pa.Array | Non
     wanted = _same_type(column, values.type, zone)
     if wanted is None or (pa.types.is_integer(wanted) and not _in_range(values, wanted)):
         return None
-    return pa.concat_arrays(values.cast(wanted).chunks) if values.num_chunks else pa.array([], wanted)
+    return _whole(values.cast(wanted))
 
 
 def _same_type(column: Column, landed: pa.DataType, zone: str) -> pa.DataType | None:
@@ -155,7 +149,7 @@ def _in_range(values: pa.ChunkedArray, wanted: pa.DataType) -> bool:
         return True
     least, most = (value.as_py() for value in pc.min_max(values).values())
     half = 1 << (wanted.bit_width - 1)
-    return -half <= least and most < half
+    return bool(-half <= least and most < half)
 
 
 # ---- columns as text ----------------------------------------------------------------------------------------------
@@ -165,16 +159,10 @@ def _plain(column: Column, landed: pa.DataType) -> Column:
     """The column as its text is written below: what says how a *source* writes text holds for text only."""
     if pa.types.is_string(landed):
         return column
-    return column.model_copy(
-        update={
-            "format": None,
-            "decimal_point": ".",
-            "thousands": None,
-            "accounting_negative": False,
-            "true_values": ("true",),
-            "false_values": ("false",),
-        }
-    )
+    written: dict[str, object] = {"format": None, "decimal_point": ".", "thousands": None, "accounting_negative": False}
+    if pa.types.is_boolean(landed):
+        written |= {"true_values": ("true",), "false_values": ("false",)}
+    return column.model_copy(update=written)
 
 
 def _text_of(column: Column, landed: pa.DataType) -> str:
@@ -202,8 +190,13 @@ def _without_idle_zeros(column: Column, written: str) -> str:
     return f"CASE WHEN {written} IN ({listed}) THEN {written} ELSE {bare} END"
 
 
-def _positional(column: Column, values: pa.ChunkedArray) -> pa.ChunkedArray:
+def _whole(values: pa.ChunkedArray) -> pa.Array:
+    return pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
+
+
+def _positional(column: Column, landed: pa.ChunkedArray) -> pa.Array:
     """Numbers written with an exponent (binary floats in their shortest form) written out, digit for digit."""
+    values = _whole(landed)
     if not pa.types.is_string(values.type) or not column.type.startswith("DECIMAL"):
         return values
     with_exponent = pc.fill_null(pc.match_substring_regex(values, _EXPONENT), False)

@@ -428,13 +428,13 @@ def landed_type(column: TableColumn, odd: frozenset[str]) -> pa.DataType:
     return column.native if column.native is not None and column.name not in odd else pa.string()
 
 
-def extract(plan: TablePlan, where: sa.ColumnElement[bool], odd: frozenset[str]) -> sa.Select[Any]:
+def extract(plan: TablePlan, where: sa.ColumnElement[bool], odd: frozenset[str]) -> sa.Select[*tuple[Any, ...]]:
     """The rows of a window in an order that depends on nothing but their content."""
     values = [(column.column if landed_type(column, odd) == column.native else column.text) for column in plan.columns]
     # NullType: the driver's own values, no conversion by SQLAlchemy (which rounds SQLite decimals).
     shown = [sa.type_coerce(value, sa.types.NullType()).label(f"c{n}") for n, value in enumerate(values)]
     order = list(plan.key) if plan.key_is_unique else [*plan.key, *(column.text for column in plan.columns)]
-    statement: sa.Select[Any] = sa.select(*shown)
+    statement = sa.select(*shown)
     return statement.select_from(plan.table).where(where, *plan.filters).order_by(*order)
 
 

@@ -54,13 +54,27 @@ break, "quoted" \\N \\. é €', 'ab', '{"a": [1, null]}', '{1,NULL}', '1 day 02
     '2026-02-28', '2026-02-28', '\\N', '  x', '"x"', NULL, NULL, NULL, NULL, '00:00', 0, 0, 0, '', '', NULL
 );
 """
-EDGE_COLUMNS = {
-    name: "VARCHAR"
-    for name in (
-        "ratio f8 f4 flag day odd_day stamp odd_stamp zoned odd_zoned body fixed doc ids span raw code clock "
-        'small left per%cent quo"te never'
-    ).split()
-} | {"id": "BIGINT", "price": "DECIMAL(38,10)", "nan_price": "DECIMAL(12,2)", "money": "DECIMAL(5,0)"}
+EDGE_TEXTS = (
+    "ratio",
+    "f8",
+    "f4",
+    "flag",
+    "day",
+    "odd_day",
+    "stamp",
+    "odd_stamp",
+    "zoned",
+    "odd_zoned",
+    "body",
+    "fixed",
+)
+EDGE_TEXTS += ("doc", "ids", "span", "raw", "code", "clock", "small", "left", "per%cent", 'quo"te', "never")
+EDGE_COLUMNS = dict.fromkeys(EDGE_TEXTS, "VARCHAR") | {
+    "id": "BIGINT",
+    "price": "DECIMAL(38,10)",
+    "nan_price": "DECIMAL(12,2)",
+    "money": "DECIMAL(5,0)",
+}
 
 
 def make(url: str, *statements: str) -> None:
@@ -139,7 +153,7 @@ def test_totals_leave_out_what_has_no_sum_and_are_exact(pg_url: str, tmp_path: P
     make(pg_url, "CREATE TABLE t (id int, a numeric(38,2), b numeric, c numeric(9,2), d float8)")
     make(
         pg_url,
-        "INSERT INTO t SELECT n, 999999999999999999999999999999999999.99, 0.1, 'NaN', 0.1 FROM generate_series(1, 99) n",
+        f"INSERT INTO t SELECT n, {'9' * 36}.99, 0.1, 'NaN', 0.1 FROM generate_series(1, 99) AS n",
     )
     columns = {"id": "BIGINT", "a": "DECIMAL(38,2)", "b": "DECIMAL(9,2)", "c": "DECIMAL(9,2)", "d": "DECIMAL(9,2)"}
     pulled = pull(connector(contract("t", columns), pg_url), tmp_path / "x")
@@ -152,7 +166,7 @@ def test_an_extract_that_is_not_what_was_counted_is_refused() -> None:
     check_complete(Written(3, {"qty": "1.50"}), 3, {"qty": "1.5", "other": "7"}, "t")
     with pytest.raises(TransientSourceError, match="2 rows were read, the source counted 3"):
         check_complete(Written(2, {}), 3, {}, "t")
-    with pytest.raises(TransientSourceError, match="qty sums to 1.50, the source says 1.6"):
+    with pytest.raises(TransientSourceError, match=r"qty sums to 1\.50, the source says 1\.6"):
         check_complete(Written(3, {"qty": "1.50"}), 3, {"qty": "1.6"}, "t")
 
 

@@ -313,7 +313,7 @@ def test_a_stamp_of_any_precision_is_at_or_after_a_bound_taken_before(pg_url: st
             assert floor_cursor(cursor, clock) <= stamp
 
 
-MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))
+MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 ZONES = st.sampled_from(["UTC", "America/Chicago", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kathmandu"])
 
 
@@ -527,7 +527,7 @@ def test_equal_rows_of_a_range_and_of_a_window_are_not_the_same_file(source: str
 def test_a_restored_source_asks_for_a_new_baseline(replica: Replica, source: str) -> None:
     execute(source, "DELETE FROM move WHERE id > 15")
     for sweep in (False, True):
-        with pytest.raises(ContractViolation, match="restored to an older point.*new baseline") as caught:
+        with pytest.raises(ContractViolation, match=r"restored to an older point.*new baseline") as caught:
             replica.sync(sweep=sweep)
         assert (caught.value.feed, caught.value.location) == ("lab.probe", "move")
 
@@ -557,7 +557,7 @@ def test_a_clock_set_back_by_less_than_the_lag_only_waits(replica: Replica, sour
 def test_a_cursor_of_another_type_asks_for_a_new_baseline(replica: Replica, source: str, type_: str) -> None:
     for name in ("write_date", "create_date"):
         execute(source, f"ALTER TABLE move ALTER {name} TYPE {type_}")
-    with pytest.raises(ContractViolation, match="its type has changed.*new baseline"):
+    with pytest.raises(ContractViolation, match=r"its type has changed.*new baseline"):
         replica.sync()
 
 
