@@ -5,26 +5,71 @@ Here: asset specs (keys, groups, owners, descriptions, columns, dependencies) an
 (`pipelines.definitions`).
 """
 
-from __future__ import annotations
+# No postponed annotations here: Dagster reads the type of `context` when an asset is defined.
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from assets.report import FeedReport, SyncReport
+from assets.report import FeedReport
 from assets.session import DOMAIN_ORDER, SyncSession
 from assets.session_resource import SessionResource
+from assets.settings import Settings
 from connectors.contract import FeedContract
 from connectors.errors import ConcordError
+from connectors.network import Network
+from expectations.gate import DqResult
 from expectations.promise import TablePromise
 
 Enabled = Mapping[str, tuple[str, Mapping[str, FeedContract]]]
-AssetEvent = dg.MaterializeResult | dg.AssetCheckResult
+Materialized = dg.MaterializeResult[Any]
+AssetEvent = Materialized | dg.AssetCheckResult
 
 GATE = "promises_kept"
+FIRST_DAY = "2026-01-01"
 PUBLISHED_KEY = dg.AssetKey(["published", "reporting"])
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the graph is made of. `supplied_by`: shape -> (source, feed) pairs that supply it."""
+
+    network: Network
+    enabled: Enabled
+    promises: Mapping[str, TablePromise]
+    supplied_by: Mapping[str, Sequence[tuple[str, str]]]
+
+    @property
+    def tables(self) -> list[str]:
+        """Names of the conformed tables."""
+        return [name for name, promise in self.promises.items() if promise.schema_name == "conformed"]
+
+
+def load_plan(settings: Settings) -> Plan:
+    """The plan of a network; opens no database. Raises ConfigurationError with file, line and column."""
+    session = SyncSession(settings)
+    shapes = {shape: session.intake.depends_on(shape) for shape in session.intake.shapes}
+    return Plan(session.network, session.enabled, session.promises, shapes)
+
+
+@contextmanager
+def failing_plainly(session: SyncSession) -> Iterator[None]:
+    """An error stops the run with its own words, is noted in the report, and is not retried by Dagster."""
+    try:
+        yield
+    except ConcordError as error:
+        session.failed(error)
+        raise dg.Failure(
+            str(error), metadata={k: str(v) for k, v in error.fields().items()}, allow_retries=False
+        ) from error
+    except Exception as error:
+        session.failed(error)
+        raise
 
 
 def raw_key(source: str, feed: str) -> dg.AssetKey:
@@ -107,8 +152,6 @@ def raw_specs(enabled: Enabled) -> list[dg.AssetSpec]:
 
 def _freshness(contract: FeedContract) -> dg.FreshnessPolicy:
     """A delivery is due within the cadence plus a margin; a quiet source fails it, as it should."""
-    from datetime import timedelta
-
     hours = 3 if contract.cadence == "hourly" else 30
     return dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=hours))
 
@@ -182,7 +225,13 @@ def build_assets(settings: Settings) -> tuple[list[dg.AssetsDefinition], Network
     """
     plan = load_plan(settings)
     days = daily_partitions(plan.network)
-    return [raw_assets(plan, days), staged_assets(plan), master_assets(plan), conformed_assets(plan), published_asset(plan)], plan.network
+    return [
+        raw_assets(plan, days),
+        staged_assets(plan),
+        master_assets(plan),
+        conformed_assets(plan),
+        published_asset(plan),
+    ], plan.network
 
 
 def daily_partitions(network: Network) -> dg.DailyPartitionsDefinition:
@@ -200,10 +249,11 @@ def raw_assets(plan: Plan, days: dg.DailyPartitionsDefinition) -> dg.AssetsDefin
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
-    def raw(context: dg.AssetExecutionContext, session: SessionResource) -> Iterator[dg.MaterializeResult]:
+    def raw(context: dg.AssetExecutionContext, session: SessionResource) -> Iterator[Materialized]:
         sync = session.session(context)
         wanted = [feed for feed in sync.selected if raw_key(*feed) in context.selected_asset_keys]
-        reports = sync.pull(wanted, backfilled_days(context, plan.network))
+        with failing_plainly(sync):
+            reports = sync.pull(wanted, backfilled_days(context, plan.network))
         for feed, report in reports.items():
             if report.new_deliveries:
                 yield dg.MaterializeResult(asset_key=raw_key(*feed), metadata=feed_metadata(report))
@@ -238,13 +288,14 @@ def staged_assets(plan: Plan) -> dg.AssetsDefinition:
     """Pending deliveries applied to the working database, feed by feed, each in one transaction."""
 
     @dg.multi_asset(name="staged", specs=staged_specs(plan.enabled), can_subset=True)
-    def staged(context: dg.AssetExecutionContext, session: SessionResource) -> Iterator[dg.MaterializeResult]:
+    def staged(context: dg.AssetExecutionContext, session: SessionResource) -> Iterator[Materialized]:
         sync = session.session(context)
         for source, (_, feeds) in plan.enabled.items():
             for feed in feeds:
                 if staged_key(source, feed) not in context.selected_asset_keys:
                     continue
-                report = sync.stage(source, feed)
+                with failing_plainly(sync):
+                    report = sync.stage(source, feed)
                 if report.rows_changed or report.rows_deleted or report.quarantined:
                     yield dg.MaterializeResult(asset_key=staged_key(source, feed), metadata=feed_metadata(report))
 
@@ -255,12 +306,13 @@ def master_assets(plan: Plan) -> dg.AssetsDefinition:
     """Golden records per domain, in the order in which they refer to each other."""
 
     @dg.multi_asset(name="master", specs=master_specs(plan.supplied_by), can_subset=True)
-    def master(context: dg.AssetExecutionContext, session: SessionResource) -> Iterator[dg.MaterializeResult]:
+    def master(context: dg.AssetExecutionContext, session: SessionResource) -> Iterator[Materialized]:
         sync = session.session(context)
         for domain in DOMAIN_ORDER:
             if master_key(domain) not in context.selected_asset_keys:
                 continue
-            report = sync.master(domain)
+            with failing_plainly(sync):
+                report = sync.master(domain)
             if report.changed_records:
                 metadata = {key: value for key, value in asdict(report).items() if key != "domain"}
                 yield dg.MaterializeResult(
@@ -272,10 +324,9 @@ def master_assets(plan: Plan) -> dg.AssetsDefinition:
 
 def conformed_assets(plan: Plan) -> dg.AssetsDefinition:
     """The candidate of the next version: tables rebuilt where their inputs changed, then the gate."""
-    tables = [name for name, promise in plan.promises.items() if promise.schema_name == "conformed"]
     checks = [
         dg.AssetCheckSpec(GATE, asset=conformed_key(name), description=f"Every expectation of {name} (error and warn)")
-        for name in tables
+        for name in plan.tables
     ]
 
     @dg.multi_asset(
@@ -283,7 +334,10 @@ def conformed_assets(plan: Plan) -> dg.AssetsDefinition:
     )
     def conformed(context: dg.AssetExecutionContext, session: SessionResource) -> Iterator[AssetEvent]:
         sync = session.session(context)
-        for table in sync.conform():
+        with failing_plainly(sync):
+            tables = sync.conform()
+            checked = sync.validate()
+        for table in tables:
             if conformed_key(table.table) in context.selected_asset_keys:
                 yield dg.MaterializeResult(
                     asset_key=conformed_key(table.table),
@@ -294,7 +348,7 @@ def conformed_assets(plan: Plan) -> dg.AssetsDefinition:
                         "taken_out": table.deleted,
                     },
                 )
-        for name, results in sync.validate().items():
+        for name, results in checked.items():
             if dg.AssetCheckKey(conformed_key(name), GATE) in context.selected_asset_check_keys:
                 yield check_result(name, results)
 
@@ -319,14 +373,13 @@ def check_result(table: str, results: Sequence[DqResult]) -> dg.AssetCheckResult
 
 def published_asset(plan: Plan) -> dg.AssetsDefinition:
     """The version that readers see."""
-    tables = [name for name, promise in plan.promises.items() if promise.schema_name == "conformed"]
 
     @dg.multi_asset(
         name="published",
         specs=[
             dg.AssetSpec(
                 PUBLISHED_KEY,
-                deps=[conformed_key(table) for table in tables],
+                deps=[conformed_key(table) for table in plan.tables],
                 description="The reporting store: the next version beside the last, then the pointer moves",
                 group_name="published",
                 owners=owner("data-platform"),
@@ -335,10 +388,21 @@ def published_asset(plan: Plan) -> dg.AssetsDefinition:
             )
         ],
     )
-    def published(context: dg.AssetExecutionContext, session: SessionResource) -> Iterator[dg.MaterializeResult]:
+    def published(context: dg.AssetExecutionContext, session: SessionResource) -> Iterator[Materialized]:
         sync = session.session(context)
-        publication = sync.publish()
+        with failing_plainly(sync):
+            publication = sync.publish()
+        if sync.report.failed_errors:
+            raise dg.Failure("the gate refused the candidate; readers keep the last version", allow_retries=False)
         if publication is not None:
-            yield dg.MaterializeResult(asset_key=PUBLISHED_KEY, metadata=publication)
+            yield dg.MaterializeResult(
+                asset_key=PUBLISHED_KEY,
+                metadata={
+                    "version": publication.version,
+                    "content_hash": publication.content_hash,
+                    "dagster/row_count": publication.rows,
+                    "path": dg.MetadataValue.path(str(publication.path)),
+                },
+            )
 
     return published

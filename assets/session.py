@@ -6,18 +6,20 @@ SQL, parsing. Everything is idempotent: a killed sync is repeated by simply runn
 
 from __future__ import annotations
 
+import os
+import secrets
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cached_property
-from typing import Any
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-import duckdb
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from assets.report import DomainReport, FeedReport, SyncReport, TableReport
@@ -25,18 +27,22 @@ from assets.settings import Settings, package_root
 from connectors.catalogue import check_network, load_feeds, load_network
 from connectors.contract import FeedContract
 from connectors.errors import ConcordError, ConfigurationError
-from connectors.interface import Batch, Connector, Delivery, FeedState, Offer
+from connectors.interface import Connector, FeedState, Offer
 from connectors.network import Network
 from connectors.registry import connector_for
+from expectations.gate import DqResult, rows_of, validate
 from expectations.promise import TablePromise, load_promises
-from mastering.engine import master_domain
+from mastering.engine import MasterOutcome, master_domain
 from mastering.rules import DomainRules, load_domains
-from store.control import Control
+from store.candidate import Candidate, Publication
+from store.control import Control, Ledger
 from store.intake import Intake, load_shapes
 from store.landing import Landing
-from store.staging import feed_state, stage_feed
+from store.publish import Publisher, current
+from store.staging import FeedStaged, feed_state, stage_feed
 from store.working import Working
 
+T = TypeVar("T")
 Progress = Callable[[str], None]
 FeedId = tuple[str, str]
 
@@ -69,6 +75,8 @@ class SyncSession:
         feeds: Sequence[str] | None = None,
         progress: Progress = _silent,
         run_id: str | None = None,
+        *,
+        pulls: bool = True,
     ) -> None:
         self.settings = settings
         self.cadence = cadence
@@ -80,8 +88,11 @@ class SyncSession:
         if problems:
             raise problems[0]
         self.enabled = _enabled(self.network, catalogue)
-        self.selected = _selected(self.enabled, feeds, cadence)
+        self.selected = _selected(self.enabled, feeds, cadence) if pulls else []
         self.report = SyncReport(run_id or uuid.uuid4().hex[:12], self.network.network, cadence)
+        self._intake_ready = False
+        self._again: dict[FeedId, list[str]] = {}
+        self._started = False
 
     # -- rooms, opened when first needed ------------------------------------------------------------
 
@@ -136,8 +147,28 @@ class SyncSession:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def begin(self) -> None:
+        """Record that this sync runs, once."""
+        if not self._started:
+            self._started = True
+            self.control.start_run(
+                self.report.run_id, network=self.report.network, cadence=self.cadence, code_version=code_version()
+            )
+
+    def failed(self, error: BaseException) -> None:
+        """Note what stopped the sync; readers keep the version they have."""
+        self.report.outcome = "failed"
+        self.report.error = str(error) or type(error).__name__
+        if self.report.version is None:
+            served = current(self.settings.home)
+            self.report.version = served.version if served else None
+
     def close(self) -> None:
-        """Release what was opened; an unpublished candidate is dropped."""
+        """Record how the sync ended and release what was opened; an unpublished candidate is dropped."""
+        if self._started:
+            self._started = False
+            detail = {"version": self.report.version, "error": self.report.error, "feeds": self.report.feed_errors}
+            self.control.end_run(self.report.run_id, self.report.outcome, detail)
         for name in ("candidate", "working", "control"):
             opened = self.__dict__.pop(name, None)
             if opened is not None:
@@ -200,10 +231,16 @@ class SyncSession:
     def stage(self, source: str, feed: str) -> FeedReport:
         """Apply the pending deliveries of one feed to the working database."""
         report = self.report.feeds.setdefault(f"{source}.{feed}", FeedReport(f"{source}.{feed}"))
-        deliveries = self.landing.deliveries(source, feed)
         self.progress(f"staging {report.feed}")
-        connector = self.connector(source, feed)
-        staged = stage_feed(self.working, self.contract(source, feed), source, deliveries, connector.read)
+        staged = stage_feed(
+            self.working,
+            self.contract(source, feed),
+            source,
+            self.landing.deliveries(source, feed),
+            self.connector(source, feed).read,
+            waivers=self.control.waivers(),
+            again=self._again.get((source, feed), ()),
+        )
         _add_staged(report, staged)
         return report
 
@@ -212,6 +249,199 @@ class SyncSession:
     def master(self, domain: str) -> DomainReport:
         """Bring one domain's statements, identities and golden records up to what is staged."""
         self.progress(f"mastering {domain}")
-        rules = self.domains[domain]
-        since = self._mastered_through(domain)
-        ...
+        self._prepare_intake()
+        meta = f"mastered_through_{domain}"
+        with self.working.transaction() as seq:
+            points = self.intake.change_points(self.working.con, domain, int(self.working.meta(meta) or 0))
+            outcome = master_domain(
+                self.working.con,
+                self.domains[domain],
+                lambda at: self.intake.intake_sql(domain, at),
+                points,
+                Ledger(self.control),
+                seq,
+                datetime.now(UTC),
+                source_systems={source: system for source, (system, _) in self.enabled.items()},
+                secret_key=home_secret(self.settings.home),
+            )
+            self.working.set_meta(meta, str(seq))
+        report = _domain_report(outcome)
+        self.report.domains.append(report)
+        return report
+
+    def _prepare_intake(self) -> None:
+        """The intake views fit the staged tables, once per sync."""
+        if not self._intake_ready:
+            self.intake.create_views(self.working.con)
+            self.working.set_meta("fiscal_year_start_month", str(self.network.fiscal_year_start_month))
+            self._intake_ready = True
+
+    # -- conform, gate, publish ---------------------------------------------------------------------
+
+    @cached_property
+    def candidate(self) -> Candidate:
+        """The next version, planned from what changed since the last one."""
+        sql = package_root() / "assets" / "conformed"
+        publisher = Publisher(self.working.con, self.settings.home, self.promises, sql)
+        return publisher.prepare(self.report.run_id)
+
+    def conform(self) -> list[TableReport]:
+        """Bring every conformed table of the candidate up to date; returns those that changed."""
+        self._prepare_intake()
+        for table in self.candidate.order:
+            self.progress(f"building {table}")
+            built = self.candidate.build(table)
+            self.report.tables.append(TableReport(table, built.mode, built.rows_after, built.inserted, built.deleted))
+        return [table for table in self.report.tables if table.inserted or table.deleted]
+
+    def validate(self) -> dict[str, list[DqResult]]:
+        """Hold the changed tables of the candidate, and those that refer to them, to their promises."""
+        if not self.candidate.worth_publishing:
+            return {}
+        path = self.candidate.seal()
+        tables = self._to_validate()
+        self.progress(f"checking {len(tables)} tables")
+        results = validate(path, self.promises, tables, self.report.run_id)
+        self.control.record_dq(self.report.run_id, list(rows_of(results)))
+        self._note_results(results)
+        by_table: dict[str, list[DqResult]] = {table: [] for table in tables}
+        for result in results:
+            by_table[result.table].append(result)
+        return by_table
+
+    def _to_validate(self) -> list[str]:
+        changed = set(self.candidate.changed_tables)
+        return [
+            name
+            for name, promise in self.promises.items()
+            if promise.schema_name == "conformed"
+            and (name in changed or any(reference.table in changed for reference in promise.references))
+        ]
+
+    def _note_results(self, results: Sequence[DqResult]) -> None:
+        self.report.checks = len(results)
+        for result in results:
+            if not result.success:
+                line = f"{result.table}: {result.expectation}: {result.observed} (promised: {result.threshold})"
+                blocks = result.severity == "error"
+                (self.report.failed_errors if blocks else self.report.failed_warnings).append(line)
+
+    def publish(self) -> Publication | None:
+        """Publish the candidate, unless there is nothing new or the gate refused it."""
+        base = self.candidate.base_version
+        self.report.version = base
+        if not self.candidate.worth_publishing or self.report.failed_errors:
+            self.report.outcome = "gate_refused" if self.report.failed_errors else "nothing_to_do"
+            self.candidate.discard()
+            return None
+        self.progress("publishing")
+        self.candidate.add_ops(
+            {
+                "run": self.control.runs(),
+                "dq_result": self.control.dq_results(),
+                "publication": self.control.publications(),
+            },
+            decision_head=self.control.decision_head(),
+        )
+        publication = self.candidate.publish()
+        self.control.record_publication(publication.version, publication.content_hash, self.report.run_id)
+        self.report.outcome = "published"
+        self.report.version, self.report.content_hash = publication.version, publication.content_hash
+        return publication
+
+    # -- dry run ------------------------------------------------------------------------------------
+
+    def dry_run(self) -> Iterator[tuple[str, list[Offer], str | None]]:
+        """(feed, offers, error) of every selected feed; nothing is landed."""
+        for source, feed in self.selected:
+            try:
+                yield f"{source}.{feed}", self.offers(source, feed), None
+            except ConcordError as error:
+                yield f"{source}.{feed}", [], str(error)
+
+
+def code_version() -> str:
+    """Version of the installed package."""
+    return version("concord-supply")
+
+
+def home_secret(home: Path) -> bytes:
+    """The home's own key for hashing secret identifiers; made at first use, readable by its owner only."""
+    path = home / "secret.key"
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        home.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_suffix(f".{uuid.uuid4().hex}")
+        fresh.touch(mode=0o600)
+        fresh.write_bytes(secrets.token_bytes(32))
+        try:
+            os.link(fresh, path)  # fails where another process was first: then its key counts
+        except FileExistsError:
+            return path.read_bytes()
+        finally:
+            fresh.unlink()
+        return path.read_bytes()
+
+
+def _enabled(
+    network: Network, catalogue: Mapping[str, Mapping[str, FeedContract]]
+) -> dict[str, tuple[str, dict[str, FeedContract]]]:
+    """source -> (system, feed -> contract) of the feeds that the network enables."""
+    return {
+        name: (
+            source.system,
+            {
+                feed: contract
+                for feed, contract in catalogue[source.system].items()
+                if source.feeds is None or feed in source.feeds
+            },
+        )
+        for name, source in network.sources.items()
+    }
+
+
+def _selected(
+    enabled: Mapping[str, tuple[str, Mapping[str, FeedContract]]], wanted: Sequence[str] | None, cadence: str
+) -> list[FeedId]:
+    """Feeds to pull: those named, else those due at the cadence (nightly: all)."""
+    known = [(source, feed) for source, (_, feeds) in enabled.items() for feed in feeds]
+    if wanted:
+        names = set(wanted)
+        unknown = names - {source for source, _ in known} - {f"{source}.{feed}" for source, feed in known}
+        if unknown:
+            raise ConfigurationError(
+                f"no such feed in this network: {', '.join(sorted(unknown))}", hint="See `concord feeds list`"
+            )
+        return [(source, feed) for source, feed in known if source in names or f"{source}.{feed}" in names]
+    return [feed for feed in known if cadence == "nightly" or enabled[feed[0]][1][feed[1]].cadence == cadence]
+
+
+def _with_retries(work: Callable[[], T]) -> T:
+    """Call, and call again a few times, with growing and uneven pauses, while the error says a retry may help."""
+    attempt: Callable[[], T] = retry(
+        retry=retry_if_exception(is_retryable),
+        stop=stop_after_attempt(PULL_ATTEMPTS),
+        wait=wait_exponential_jitter(initial=0.5, max=8),
+        reraise=True,
+    )(work)
+    return attempt()
+
+
+def _add_staged(report: FeedReport, staged: FeedStaged) -> None:
+    report.quarantined = staged.count("quarantined")
+    for column in ("rows_read", "rows_accepted", "rows_rejected", "rows_changed", "rows_deleted"):
+        setattr(report, column, staged.total(column))
+    report.reasons = list(staged.reasons)
+
+
+def _domain_report(outcome: MasterOutcome) -> DomainReport:
+    return DomainReport(
+        domain=outcome.domain,
+        records=outcome.records,
+        changed_records=outcome.changed_records,
+        golden=outcome.golden,
+        minted=outcome.minted,
+        merged=outcome.merged,
+        findings=sum(outcome.findings.values()),
+    )

@@ -204,7 +204,7 @@ def fields_of(data: bytes, form: DelimitedFormat) -> list[str] | Malformed:
                 [text] if "\n" not in text and "\r" not in text else text.splitlines(keepends=True),
                 delimiter=form.delimiter,
                 quotechar=form.quote,
-                quoting=quoting,
+                quoting=quoting,  # type: ignore[arg-type] # the stub wants a literal
                 doublequote=doubled,
                 escapechar=None if doubled else form.escape,
             )

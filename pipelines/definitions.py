@@ -13,7 +13,7 @@ import dagster as dg
 
 from assets.graph import build_assets, daily_partitions
 from assets.session_resource import SessionResource
-from assets.settings import load_settings
+from assets.settings import Settings, load_settings
 from connectors.network import Network
 
 
@@ -51,12 +51,11 @@ def sync_schedule(job: dg.UnresolvedAssetJobDefinition, cron: str, network: Netw
     )
 
 
-def build_definitions() -> dg.Definitions:
-    """Everything of the network that CONCORD_NETWORK names.
+def build_definitions(settings: Settings) -> dg.Definitions:
+    """Everything of one network.
 
     Raises ConfigurationError (file, line, column) when a contract, the network or a promise is wrong.
     """
-    settings = load_settings()
     assets, network = build_assets(settings)
     nightly = sync_job("nightly_sync", network, "Pull every feed, sweep databases for deletes, publish")
     hourly = sync_job("hourly_sync", network, "Pull the hourly feeds, publish what changed")
@@ -72,4 +71,4 @@ def build_definitions() -> dg.Definitions:
     )
 
 
-defs = build_definitions()
+defs = build_definitions(load_settings())

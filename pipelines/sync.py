@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+import uuid
 import warnings
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from rich.table import Table
 
 from assets.report import SyncReport
 from assets.settings import Settings, load_settings, package_root
+from connectors.catalogue import load_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +69,6 @@ def run_sync(
 
 def make_sample(settings: Settings, out: Console) -> None:
     """Generate the simulated network's extracts where the network is the sample and they are missing."""
-    from connectors.catalogue import load_network
     from sample_network.generate import generate
 
     target = settings.home / "sample"
@@ -90,7 +91,7 @@ def watched(out: Console) -> Iterator[Callable[[str], None]]:
 
 
 def execute(
-    settings: Settings, cadence: str, feeds: list[str] | None, progress: Callable[[str], None]
+    settings: Settings, cadence: str, feeds: list[str] | None, progress: Callable[[str], None], *, pull: bool = True
 ) -> SyncReport:
     """Run `<cadence>_sync` through Dagster in this process, on the instance the UI shows."""
     started = time.monotonic()
@@ -98,16 +99,16 @@ def execute(
     import dagster as dg
 
     from assets.session_resource import REPORTS, listen
-    from pipelines.definitions import build_definitions, session_config
+    from pipelines.definitions import defs
 
-    definitions, zone = build_definitions(settings)
-    job = definitions.resolve_job_def(f"{cadence}_sync")
-    run_config = session_config(settings, cadence, feeds)
+    job = defs.resolve_job_def(f"{cadence}_sync")
+    zone = load_network(settings.network_path).timezone
+    config = {"network": settings.network, "home": str(settings.home), "cadence": cadence, "feeds": feeds or []}
     with dg.DagsterInstance.get() as instance:
-        run_id = dg.make_new_run_id()
+        run_id = str(uuid.uuid4())
         listen(run_id, progress)
         job.execute_in_process(
-            run_config=run_config,
+            run_config={"resources": {"session": {"config": {**config, "pull": pull}}}},
             instance=instance,
             partition_key=datetime.now(ZoneInfo(zone)).strftime("%Y-%m-%d"),
             raise_on_error=False,

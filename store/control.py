@@ -19,8 +19,9 @@ from typing import Any, Literal
 
 import pyarrow as pa
 import sqlalchemy as sa
-from connectors.errors import ConcordError, ConfigurationError
 from sqlalchemy.dialects import postgresql, sqlite
+
+from connectors.errors import ConcordError, ConfigurationError
 
 #: Version of the tables below. A database of a later version is refused; earlier ones are migrated by `_MIGRATIONS`.
 SCHEMA_VERSION = 1
@@ -188,13 +189,13 @@ _guard(
 )
 
 
-class ControlUnavailable(ConcordError):  # noqa: N818
+class ControlUnavailable(ConcordError):
     """The control database cannot be reached or is locked: a retry may help."""
 
     retryable = True
 
 
-class BrokenChain(ConcordError):  # noqa: N818
+class BrokenChain(ConcordError):
     """A decision was edited, removed or inserted behind the program's back."""
 
 
@@ -334,6 +335,11 @@ class Control:
                     decision_head=_head(con)[1],
                 )
             )
+
+    def decision_head(self) -> str:
+        """Hash of the last decision: what a publication says that it takes account of."""
+        with self.read() as con:
+            return _head(con)[1]
 
     def publications(self) -> pa.Table:
         """Every publication, oldest first: version, published_ts, content_hash, run_id, decision_head."""
@@ -510,9 +516,15 @@ class Ledger:
         columns = _golden_member.c
         query = sa.select(columns.source_system, columns.source_key, columns.sk).where(columns.domain == domain)
         with self._control.read() as con:
-            rows = con.execute(query.order_by(columns.source_system, columns.source_key)).all()
-        names = ("source_system", "source_key", "sk")
-        return pa.table({name: [row[i] for row in rows] for i, name in enumerate(names)}, schema=_MEMBERS)
+            return _members_table(con.execute(query.order_by(columns.source_system, columns.source_key)).all())
+
+    def seeds(self, domain: str, after: int = 0) -> pa.Table:
+        """source_system, source_key, sk of the seed of every id greater than `after`, in the order of the ids."""
+        columns = _golden_id.c
+        query = sa.select(columns.seed_source, columns.seed_key, columns.sk)
+        query = query.where(columns.domain == domain, columns.sk > after).order_by(columns.sk)
+        with self._control.read() as con:
+            return _members_table(con.execute(query).all())
 
     def mint(self, domain: str, seeds: Sequence[tuple[str, str]]) -> list[int]:
         """One id per seed (source_system, source_key), in the order given.
@@ -614,6 +626,11 @@ _DQ_RESULTS = pa.schema(
         ("sample_keys", pa.string()),
     ]
 )
+
+
+def _members_table(rows: Sequence[Any]) -> pa.Table:
+    """Rows of (source_system, source_key, sk) as Arrow."""
+    return pa.table([[row[i] for row in rows] for i in range(len(_MEMBERS.names))], schema=_MEMBERS)
 
 
 def _now() -> datetime:

@@ -16,8 +16,8 @@ from pathlib import Path
 from types import TracebackType
 
 import duckdb
-from connectors.errors import ConcordError
 
+from connectors.errors import ConcordError
 from store.crash import crash_point, register
 
 #: Grows when the layout of the `ops` tables or the meta columns changes; another layout is rebuilt, not migrated.
@@ -34,13 +34,13 @@ _REBUILD = "Run `concord rebuild`: it replays landing and the control database i
 register("working.before_commit", "working.after_commit")
 
 
-class WorkingBusy(ConcordError):  # noqa: N818
+class WorkingBusy(ConcordError):
     """Another process (or thread) is the writer of the working database: retry when it is done."""
 
     retryable = True
 
 
-class StaleWorking(ConcordError):  # noqa: N818
+class StaleWorking(ConcordError):
     """The working database was written by another version, or cannot be opened: rebuild it."""
 
 
@@ -153,6 +153,20 @@ class Working:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def discard_working(path: Path) -> None:
+    """Delete the working database; landing and the control database hold all that it was made from.
+
+    Raises WorkingBusy while another process writes it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = _acquire(path)
+    try:
+        for name in (path.name, path.name + ".wal"):
+            path.with_name(name).unlink(missing_ok=True)
+    finally:
+        os.close(lock)
 
 
 def _acquire(path: Path) -> int:
