@@ -14,9 +14,9 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+
 from connectors.contract import FeedContract, RecordContract
 from connectors.interface import ROW_NO
-
 from store.working import any_row, literal, quote, sql
 
 #: Columns of every staged table after the contract's own, with their types.
@@ -31,8 +31,8 @@ META_COLUMNS: Mapping[str, str] = {
     "_change_seq": "BIGINT",
     "_is_deleted": "BOOLEAN",
 }
-#: Further columns of history tables.
-CLOSING_COLUMNS: Mapping[str, str] = {"_valid_to": "TIMESTAMPTZ", "_seq_to": "VARCHAR"}
+#: Further columns of history tables. `_change_seq` is that of the opening, `_change_seq_to` that of the closing.
+CLOSING_COLUMNS: Mapping[str, str] = {"_valid_to": "TIMESTAMPTZ", "_seq_to": "VARCHAR", "_change_seq_to": "BIGINT"}
 
 _ARROW_TYPES: Mapping[str, pa.DataType] = {
     "VARCHAR": pa.string(),

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import duckdb
+
 from connectors.contract import FeedContract
 from connectors.errors import ContractViolation
 from connectors.interface import Delivery
-
 from store import apply, rejects
 from store.apply import Counts, Guard
 from store.control import Waiver
@@ -66,7 +66,8 @@ class Stage:
 
     def waived_rules(self, delivery_id: str) -> set[str]:
         """Guards that a steward has waived for a delivery."""
-        return {w.rule_id for w in self.waivers if w.delivery_id == delivery_id and w.rule_id is not None}
+        mine = (w for w in self.waivers if w.delivery_id == delivery_id and w.reject_id is None)
+        return {waiver.rule_id for waiver in mine if waiver.rule_id is not None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,7 +144,8 @@ def content(working: Working, contract: FeedContract) -> dict[str, list[tuple[An
     found = {}
     for table in feed_tables(contract, "erp"):
         for name in (table.staged, table.history):
-            found[name] = working.con.execute(f"SELECT * EXCLUDE (_change_seq) FROM {name} ORDER BY ALL").fetchall()
+            query = f"SELECT COLUMNS(lambda c: c NOT LIKE '_change_seq%') FROM {name} ORDER BY ALL"
+            found[name] = working.con.execute(query).fetchall()
     return found
 
 

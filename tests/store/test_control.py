@@ -42,6 +42,10 @@ def test_the_same_seed_gets_the_same_id(either: Control) -> None:
     assert first == [1, 2, 3, 1]
     assert either.ledger.mint("item", [("wms", "9"), ("erp", "2")]) == [4, 2]
     assert either.ledger.mint("supplier", [("erp", "2")]) == [1]
+    assert [tuple(row.values()) for row in either.ledger.seeds("item", after=2).to_pylist()] == [
+        ("wms", "1", 3),
+        ("wms", "9", 4),
+    ]
 
 
 def test_an_assignment_replaces_the_one_before(either: Control) -> None:

@@ -70,7 +70,9 @@ def test_a_snapshot_changes_adds_and_deletes(working: Working, landing: Landing)
         ("c", D(3), True, day(2), 2),
         ("d", D(4), False, day(2), 2),
     ]
-    history = 'SELECT id, qty, _valid_from, _valid_to, _is_deleted, _change_seq FROM history."erp__stock" ORDER BY ALL'
+    history = (
+        'SELECT id, qty, _valid_from, _valid_to, _is_deleted, _change_seq_to FROM history."erp__stock" ORDER BY ALL'
+    )
     assert working.con.execute(history).fetchall() == [
         ("b", D(2), day(1), day(2), False, 2),
         ("c", D(3), day(1), day(2), False, 2),
