@@ -473,17 +473,19 @@ class Candidate:
             self._created.add(promise.table)
 
     def _copy_planned(self, plan: TablePlan) -> None:
-        """An incremental ops table. It copies its driver, so a difference in rows means that keys have vanished."""
+        """An incremental ops table. It copies its driver; rows that have vanished there leave no change to follow."""
         promise = plan.promise
         if promise.table in self._created and plan.action != "create":
             plan = replace(plan, action="recompute")
         self._carry_out(plan)
-        rows, _ = self._measure(promise)
-        [(wanted,)] = self._con.execute(f"SELECT count(*) FROM {promise.build.driver}").fetchall()
-        if rows != wanted:
-            self._update(replace(plan, action="recompute"), rows)
-            rows, _ = self._measure(promise)
-        self._ops_rows[promise.table] = rows
+        copied = self._measure(promise)
+        [(rows, total)] = self._con.execute(
+            f"SELECT count(*), coalesce(sum({row_hash(promise, 't')}), 0) FROM "
+            f"(SELECT {typed_columns(promise)} FROM {promise.build.driver} AS d) AS t"
+        ).fetchall()
+        if copied != (rows, total):
+            self._update(replace(plan, action="recompute"), copied[0])
+        self._ops_rows[promise.table], _ = self._measure(promise)
 
     def _replace_ops(self, promise: TablePromise, relation: str) -> None:
         self._con.execute(
@@ -525,8 +527,10 @@ class Candidate:
         if base and not self._s.fresh and not self._created and base.basis.dictionary == self._dictionary:
             return
         with self._inside():
+            self._con.begin()  # one commit for a thousand statements
             self._con.execute("DROP SCHEMA IF EXISTS v1 CASCADE; CREATE SCHEMA v1")
             self._con.execute(";\n".join(self._dictionary_statements()))
+            self._con.commit()
 
     def add_ops(self, tables: Mapping[str, pa.Table], decision_head: str | None = None) -> None:
         """Write the ops tables that come from the control database into the sealed candidate, and seal it again.
@@ -650,8 +654,10 @@ class Candidate:
         """
         if self._attached:
             self._attached = False
-            with suppress(duckdb.Error):  # a full disk has invalidated the database; its file goes anyway
-                self._con.execute(f"DETACH {CATALOG}")
+            # A failed statement may have left its transaction open; a full disk leaves nothing that could be detached.
+            for statement in ("ROLLBACK", f"DETACH {CATALOG}"):
+                with suppress(duckdb.Error):
+                    self._con.execute(statement)
         if self._path is not None:
             for leftover in (self._path, self._path.with_name(self._path.name + ".wal")):
                 leftover.unlink(missing_ok=True)

@@ -73,15 +73,15 @@ def golden_columns(promise: TablePromise, promises: Promises) -> dict[str, str]:
     found = {
         reference.columns[0]: domain
         for reference in promise.references
-        if (domain := _mastered(reference.table, promises)) and reference.to == (f"{domain}_sk",)
+        if (domain := mastered(reference.table, promises)) and reference.to == (f"{domain}_sk",)
     }
-    own = _mastered(promise.table, promises)
+    own = mastered(promise.table, promises)
     return found | ({f"{own}_sk": own} if own else {})
 
 
 def domains(promises: Promises) -> list[str]:
     """Domains whose golden ids are published with a crosswalk."""
-    return sorted(domain for name in promises if (domain := _mastered(name, promises)))
+    return sorted(domain for name in promises if (domain := mastered(name, promises)))
 
 
 def labels_sql(domain: str, catalog: str | None = None) -> str:
@@ -104,7 +104,8 @@ def row_hash(promise: TablePromise, alias: str) -> str:
     return f"hash({', '.join(quoted(alias, name) for name in promise.column_names)})"
 
 
-def _mastered(table: str, promises: Promises) -> str | None:
+def mastered(table: str, promises: Promises) -> str | None:
+    """The domain of a dimension of golden records (`dim_item` -> `item`), None for any other table."""
     domain = table.removeprefix("dim_")
     return domain if domain != table and f"bridge_{domain}_xref" in promises else None
 

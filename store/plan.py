@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -129,8 +130,13 @@ def _with_inputs(con: duckdb.DuckDBPyConnection, promise: TablePromise, sql: str
     """The basis with signatures of what the SQL reads; incremental tables follow `_change_seq` instead."""
     if promise.build.mode == "incremental":
         return basis
-    signatures = {relation: _signature(con, relation) for relation in sorted(inputs(sql))}
+    signatures = {relation: _signature(con, relation) for relation in sorted(_inputs(sql))}
     return TableBasis(basis.fingerprint, basis.shape, basis.built_through_seq, signatures)
+
+
+@cache
+def _inputs(sql: str) -> frozenset[str]:
+    return inputs(sql)
 
 
 def _signature(con: duckdb.DuckDBPyConnection, relation: str) -> str:
