@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import logging
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -155,6 +156,7 @@ class Runner:
 @contextmanager
 def runners(database: Path, schemas: Sequence[str]) -> Iterator[dict[str, Runner]]:
     """A runner per schema. On leaving, every connection to the file is closed and GX's globals are let go."""
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
     opened = {schema: Runner(context, database, schema) for schema in schemas}
@@ -178,9 +180,13 @@ def expectation_of(check: Check) -> Any:  # noqa: ANN401 - GX expectations are u
     mostly = 1 - check.max_share
     if check.kind == "rule":
         return ExpectFewRows(rule_query=check.query or "", allowed_share=check.max_share, **common)
-    if check.kind == "unique":
+    if check.kind == "unique" and len(check.columns) > 1:
         return _CORE.ExpectCompoundColumnsToBeUnique(column_list=list(check.columns), mostly=mostly, **common)
     common |= {"column": check.columns[0], "mostly": mostly}
+    if check.kind == "unique" and len(check.columns) > 1:
+        return _CORE.ExpectColumnValuesToBeUnique(**common)
+    if check.kind == "unique":
+        return _CORE.ExpectColumnValuesToBeUnique(**common)
     if check.kind == "not_null":
         return _CORE.ExpectColumnValuesToNotBeNull(**common)
     if check.kind == "in_set":
