@@ -43,7 +43,6 @@ from connectors.x12.places import (
     Locator,
     envelope_reject,
     location,
-    no_place,
     repeated_lines,
     set_reject,
     stray_reject,
@@ -64,11 +63,12 @@ _PEEK = 1 << 16
 
 @dataclass(slots=True)
 class _Reading:
-    """One file being read: what all steps share."""
+    """One file being read: what all steps share. `has_nul`: a NUL byte is in it, so that any text may have one."""
 
     delivery: Delivery
     text: Text
     con: duckdb.DuckDBPyConnection
+    has_nul: bool
     unread: set[tuple[str, str]] = field(default_factory=set)
 
 
@@ -94,6 +94,7 @@ class X12Connector:
         assert isinstance(contract.format, X12Format)
         self.contract, self.format, self.source = contract, contract.format, source
         self.files = FileSource(folder, contract, source_name)
+        self._empty: dict[str, pa.RecordBatch] = {}
         self._check_contract()
 
     def discover(self, state: FeedState, *, sweep: bool) -> Iterator[Offer]:
@@ -118,7 +119,7 @@ class X12Connector:
         data, array = _open(delivery.path)
         text = Text(array)
         with closing(duckdb.connect(":memory:")) as con:
-            reading = _Reading(delivery, text, con)
+            reading = _Reading(delivery, text, con, data.find(b"\0") >= 0)
             envelope = scan(data, text)
             yield self._envelope_batch(reading, envelope)
             for run in set_runs(envelope.sets):
@@ -172,9 +173,7 @@ class X12Connector:
             rejects += [envelope_reject(reading.text, fault, interchange, None) for fault in interchange.faults]
         for group in envelope.groups:
             rejects += [envelope_reject(reading.text, fault, group.interchange, group) for fault in group.faults]
-        record = self.contract.records[SET_RECORD]
-        nothing = {name: pa.array([], pa.string()) for name in _SET_COLUMNS}
-        rows = self._typed(reading, SET_RECORD, record, nothing, np.zeros(0, dtype=np.int64), no_place).rows
+        rows = self._no_rows(reading.con, SET_RECORD)
         return Batch(SET_RECORD, rows, tuple(sorted(rejects, key=lambda reject: reject.byte_offset or 0)))
 
     # -- sets -------------------------------------------------------------------------------------
@@ -286,14 +285,29 @@ class X12Connector:
         locate: Callable[[int, Column | None], str],
     ) -> Batch:
         """Raw text columns under the contract's types."""
-        columns = {source: texts[source] for source in {c.source for c in record.columns}}
+        if not len(row_no):
+            return Batch(name, self._no_rows(reading.con, name))
+        checked, plain = (record, []) if reading.has_nul else _checked(record)
+        columns = {c.source: texts[c.source] for c in checked.columns}
         reading.con.register("x12_raw", pa.table({**columns, ROW_NO: pa.array(row_no, pa.int64())}))
-        sources = {source: quoted(source) for source in columns}
-        query = typed_query("x12_raw", record, sources, self.source.timezone)
+        query = typed_query("x12_raw", checked, {s: quoted(s) for s in columns}, self.source.timezone)
         table: pa.Table = reading.con.sql(query).to_arrow_table().combine_chunks()
         reading.con.unregister("x12_raw")
-        batches = table.to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]
-        return split(batches[0], record, name, locate)
+        batch = split(table.to_batches()[0], checked, name, locate)
+        kept = np.isin(row_no, batch.rows.column(ROW_NO).to_numpy())
+        untyped = {c.name: texts[c.source].filter(pa.array(kept)) for c in plain}
+        schema = self._no_rows(reading.con, name).schema
+        found = [untyped[n] if n in untyped else batch.rows.column(n) for n in schema.names]
+        return replace(batch, rows=pa.RecordBatch.from_arrays(found, schema=schema))
+
+    def _no_rows(self, con: duckdb.DuckDBPyConnection, name: str) -> pa.RecordBatch:
+        """No rows of a record, with the contract's types."""
+        if name not in self._empty:
+            fields = [f'CAST(NULL AS {c.type}) AS "{c.name}"' for c in self.contract.records[name].columns if not c.phi]
+            query = f"SELECT {', '.join(fields)}, CAST(NULL AS BIGINT) AS {ROW_NO} LIMIT 0"
+            schema = con.sql(query).to_arrow_table().schema
+            self._empty[name] = pa.RecordBatch.from_pylist([], schema=schema)
+        return self._empty[name]
 
     def _unread(self, reading: _Reading, kind: SetKind, documents: Documents) -> list[Reject]:
         """A warning for each segment id, once per file, that is neither read nor ignored by name."""
@@ -330,6 +344,18 @@ class X12Connector:
 
         batch = self._typed(reading, SET_RECORD, record, texts, row_no, locate)
         return Batch(SET_RECORD, batch.rows, (*rejects, *batch.rejects))
+
+
+def _checked(record: RecordContract) -> tuple[RecordContract, list[Column]]:
+    """The columns that have rules to be checked, and those that are any text (as it was cut out of the segment)."""
+    plain = [
+        c
+        for c in record.columns
+        if c.type == "VARCHAR" and not (c.required or c.sentinels or c.lookup is not None or c.phi)
+        if c.name not in record.key
+    ]
+    names = {c.name for c in plain}
+    return record.model_copy(update={"columns": tuple(c for c in record.columns if c.name not in names)}), plain
 
 
 def _open(path: Path) -> tuple[ByteSource, np.ndarray[Any, np.dtype[np.uint8]]]:

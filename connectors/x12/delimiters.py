@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -96,6 +97,7 @@ def century(text: str) -> str:
     return ("19" if text >= "70" else "20") + text
 
 
+@lru_cache(maxsize=64)
 def _stamp(day: str, clock: str, timezone: str) -> datetime | None:
     full = century(day)
     minutes = clock[:4] if clock[:4].isdigit() and len(clock) >= 4 else "0000"

@@ -227,17 +227,36 @@ ITEM_IDS: dict[str, tuple[str, tuple[str, ...]]] = {
 _PAIRS = 10
 
 
-def pair_elements(segments: Segments, rows: Ints, start: Ints | int, qualifiers: tuple[str, ...]) -> Ints:
-    """Element number of the value behind the most preferred qualifier of ten pairs from `start` on; -1 if none."""
-    begin = np.broadcast_to(np.asarray(start, dtype=np.int64), rows.shape)
-    found = np.full(rows.shape, -1, dtype=np.int64)
-    for qualifier in qualifiers:
+class Pairs:
+    """The qualifier and value pairs of segments (up to ten), read once. `start`: element of the first qualifier."""
+
+    def __init__(self, segments: Segments, rows: Ints, start: Ints | int) -> None:
+        begin = np.broadcast_to(np.asarray(start, dtype=np.int64), rows.shape)
+        deepest = int(segments.count[rows[rows >= 0]].max(initial=0))
+        self.shape = rows.shape
+        self.elements, self.codes = [], []
         for pair in range(_PAIRS):
+            if not rows.size or int(begin.min()) + 2 * pair >= deepest:
+                break
             element = begin + 2 * pair
-            value_start, value_end = segments.span(rows, element + 1)
-            hit = (segments.codes(rows, element) == code(qualifier)) & (value_end > value_start) & (found < 0)
-            found = np.where(hit, element + 1, found)
-    return found
+            low, high = segments.span(rows, element + 1)
+            self.elements.append(element + 1)
+            self.codes.append(np.where(high > low, segments.codes(rows, element), 0))
+
+    def find(self, qualifiers: tuple[str, ...]) -> Ints:
+        """Element number of the value behind the most preferred of the qualifiers; -1 where there is none."""
+        best = np.full(self.shape, len(qualifiers), dtype=np.int64)
+        found = np.full(self.shape, -1, dtype=np.int64)
+        for element, codes in zip(self.elements, self.codes, strict=True):
+            for preference, qualifier in enumerate(qualifiers):
+                hit = (codes == code(qualifier)) & (preference < best)
+                best, found = np.where(hit, preference, best), np.where(hit, element, found)
+        return found
+
+
+def pair_elements(segments: Segments, rows: Ints, start: Ints | int, qualifiers: tuple[str, ...]) -> Ints:
+    """`Pairs.find` for one group of qualifiers."""
+    return Pairs(segments, rows, start).find(qualifiers)
 
 
 def item_columns(
@@ -250,8 +269,9 @@ def item_columns(
     """
     columns: dict[str, Pick | pa.Array] = {}
     parts: list[pa.Array] = []
+    pairs = Pairs(segments, rows, start)
     for name, (label, qualifiers) in ITEM_IDS.items():
-        element = pair_elements(segments, rows, start, qualifiers)
+        element = pairs.find(qualifiers)
         place = Pick(np.where(element > 0, rows, -1), np.where(element > 0, element, 0))
         text = segments.column(place.rows, place.element)
         if name == "gtin":

@@ -435,11 +435,11 @@ def _same_control(left: str, right: str) -> bool:
     return left == right
 
 
-def set_runs(sets: list[TransactionSet], limit: int = WINDOW) -> Iterator[list[TransactionSet]]:
-    """Neighbouring sets of one interchange, together at most `limit` bytes (a larger set comes alone)."""
+def set_runs(sets: list[TransactionSet]) -> Iterator[list[TransactionSet]]:
+    """Neighbouring sets of one interchange, together at most `WINDOW` bytes (a larger set comes alone)."""
     run: list[TransactionSet] = []
     for current in sets:
-        if run and (current.interchange is not run[0].interchange or current.end - run[0].start > limit):
+        if run and (current.interchange is not run[0].interchange or current.end - run[0].start > WINDOW):
             yield run
             run = []
         run.append(current)

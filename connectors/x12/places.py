@@ -53,11 +53,6 @@ class Locator:
         return self.place(row_no, record.column(column).source if column else None).offset
 
 
-def no_place(_: int, __: Column | None) -> str:
-    """The place of a row that is not there."""
-    return ""
-
-
 def location(text: Text, current: TransactionSet, place: Place) -> str:
     """A place in a set, for a person."""
     return where(text, place, current.interchange, current.group, current)

@@ -74,9 +74,9 @@ class Segments:
 
     `array` is the indexed window: a view of the file, or a copy without the line breaks that cut segments in
     two; `base` is its place in the file and `removed` the window offsets of those breaks, so that `offset`
-    is exact either way. `separators`: offsets of all element separators; `first[n]`: index of the segment's
-    first one; `count[n]`: how many elements it has. `line_ended[n]`: a line break stood where the terminator
-    is missing. `unterminated`: the last segment runs to the end of the range without a terminator.
+    is exact either way. `separators`: offsets of all element separators, and a zero at the end; `first[n]`:
+    index of the segment's first one; `count[n]`: how many elements it has. `line_ended[n]`: a line break stood
+    where the terminator is missing. `unterminated`: the last segment runs to the end of the range without a terminator.
     """
 
     text: Text
@@ -119,10 +119,10 @@ class Segments:
             return np.zeros(rows.shape, dtype=np.int64), np.zeros(rows.shape, dtype=np.int64)
         row = np.where(rows >= 0, rows, 0)
         valid = (rows >= 0) & (number >= 0) & (number <= self.count[row])
-        padded = np.append(self.separators, [0])
-        last = len(self.separators)
-        start = np.where(number == 0, self.start[row], padded[np.clip(self.first[row] + number - 1, 0, last)] + 1)
-        end = np.where(number < self.count[row], padded[np.clip(self.first[row] + number, 0, last)], self.end[row])
+        held, last = self.separators, len(self.separators) - 1
+        after = self.first[row] + number
+        start = np.where(number == 0, self.start[row], held[np.clip(after - 1, 0, last)] + 1)
+        end = np.where(number < self.count[row], held[np.clip(after, 0, last)], self.end[row])
         return np.where(valid, start, 0), np.where(valid, end, 0)
 
     def codes(self, rows: Ints, element: Ints | int) -> Codes:
@@ -190,7 +190,8 @@ def index_segments(text: Text, low: int, high: int, delimiters: Delimiters) -> S
     id_end = end.copy()
     id_end[count > 0] = separators[first[count > 0]]
     ids = _pack(window, start, id_end)
-    return Segments(text, window, low, cuts, start, end, ids, first, count, separators, line_ended, unterminated)
+    padded = np.append(separators, 0)
+    return Segments(text, window, low, cuts, start, end, ids, first, count, padded, line_ended, unterminated)
 
 
 def _skip_blanks(window: Bytes, start: Ints, end: Ints) -> Ints:
