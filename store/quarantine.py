@@ -98,7 +98,7 @@ def list_rejects(
     values |= {"states": list(states), "severities": list(severities)}
     if limit is not None:
         query, values = f"{query} LIMIT $limit", values | {"limit": limit}
-    return working.con.execute(query, values).to_arrow_table()
+    return working.con.sql(query, params=values).to_arrow_table()
 
 
 def quarantined_deliveries(working: Working, feed: str | None = None) -> list[DeliveryShown]:

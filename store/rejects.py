@@ -10,22 +10,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import duckdb
-import pyarrow as pa
-from connectors.interface import Delivery
 
+from connectors.interface import Delivery
 from store.control import Waiver
 from store.working import sql
-
-_WAIVERS = pa.schema(
-    [
-        ("delivery_id", pa.string()),
-        ("reject_id", pa.string()),
-        ("rule_id", pa.string()),
-        ("who", pa.string()),
-        ("ts", pa.timestamp("us", "UTC")),
-        ("reason", pa.string()),
-    ]
-)
 
 
 def add(
@@ -76,9 +64,7 @@ def keep(
         identity,
     )
     _retire(con, delivery, change_seq, taken=taken)
-    rows = [(w.delivery_id, w.reject_id, w.rule_id, w.who, w.ts, w.reason) for w in waivers]
-    columns = [[row[i] for row in rows] for i in range(len(_WAIVERS.names))]
-    con.register("waivers", pa.table(columns, schema=_WAIVERS))
+    _write_waivers(con, [waiver for waiver in waivers if waiver.delivery_id == delivery.delivery_id])
     con.execute(
         sql("staging/insert_rejects"),
         {
@@ -89,7 +75,17 @@ def keep(
             "change_seq": change_seq,
         },
     )
-    con.unregister("waivers")
+
+
+def _write_waivers(con: duckdb.DuckDBPyConnection, waivers: Sequence[Waiver]) -> None:
+    """`temp.waivers`: what people let pass of the delivery at hand."""
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE waivers "
+        "(reject_id VARCHAR, rule_id VARCHAR, who VARCHAR, ts TIMESTAMPTZ, reason VARCHAR)"
+    )
+    if waivers:
+        rows = [(w.reject_id, w.rule_id, w.who, w.ts, w.reason) for w in waivers]
+        con.executemany("INSERT INTO temp.waivers VALUES (?, ?, ?, ?, ?)", rows)
 
 
 def _retire(con: duckdb.DuckDBPyConnection, delivery: Delivery, change_seq: int, *, taken: bool) -> None:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 import duckdb
 import pyarrow as pa
-from connectors.errors import ContractViolation, PermanentSourceError
-from connectors.interface import Batch, Delivery, Reject
 
-from store.feed_tables import FeedTable
-from store.working import sql
+from connectors.errors import ContractViolation, PermanentSourceError
+from connectors.interface import ROW_NO, Batch, Delivery, Reject
+from store.feed_tables import META_COLUMNS, FeedTable
+from store.working import quote, sql
 
 Read = Callable[[Delivery], Iterable[Batch]]
 
@@ -35,6 +35,8 @@ _REJECT_SCHEMA = pa.schema(
         ("from_reader", pa.bool_()),
     ]
 )
+_SQL_TYPES = {pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.bool_(): "BOOLEAN"}
+_REJECT_COLUMNS = ", ".join(f"{item.name} {_SQL_TYPES[item.type]}" for item in _REJECT_SCHEMA)
 _REJECT_FIELDS = (
     *("record", "row_no", "location", "byte_offset", "column", "rule_id"),
     *("reason", "severity", "raw", "rows", "key"),
@@ -76,9 +78,11 @@ class RejectLog:
 
     def write(self, con: duckdb.DuckDBPyConnection) -> None:
         """Put everything into `temp.rejects`."""
-        self._pack()
-        with _registered(con, "incoming_rejects", pa.concat_tables(self.tables)):
-            con.execute("INSERT INTO temp.rejects BY NAME SELECT * FROM incoming_rejects")
+        if self.waiting:
+            self._pack()
+        if self.tables:
+            with _registered(con, "incoming_rejects", pa.concat_tables(self.tables)):
+                con.execute("INSERT INTO temp.rejects BY NAME SELECT * FROM incoming_rejects")
         self.tables.clear()
 
 
@@ -178,9 +182,7 @@ class Spooled:
 
 def new_rejects(con: duckdb.DuckDBPyConnection) -> None:
     """An empty `temp.rejects`: the refused rows of the delivery at hand."""
-    con.register("incoming_rejects", _REJECT_SCHEMA.empty_table())
-    con.execute("CREATE OR REPLACE TEMP TABLE rejects AS SELECT * FROM incoming_rejects")
-    con.unregister("incoming_rejects")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE rejects ({_REJECT_COLUMNS})")
 
 
 def load_first(
@@ -216,11 +218,9 @@ def spool(con: duckdb.DuckDBPyConnection, inlet: Inlet, tables: Mapping[str, Fee
 
 
 def _new_spool(con: duckdb.DuckDBPyConnection, table: FeedTable) -> None:
-    with _registered(con, "incoming", table.arrow_schema.empty_table()):
-        con.execute(
-            f"CREATE OR REPLACE TEMP TABLE {table.spool_name} AS "
-            "SELECT *, '' AS _source_key, CAST(0 AS UBIGINT) AS _row_hash FROM incoming"
-        )
+    columns = [f"{quote(column.name)} {column.type}" for column in table.contract.columns]
+    columns += [f"{name} {META_COLUMNS[name]}" for name in (ROW_NO, "_source_key", "_row_hash")]
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {table.spool_name} ({', '.join(columns)})")
 
 
 def _spool_in_parts(con: duckdb.DuckDBPyConnection, inlet: Inlet, tables: Mapping[str, FeedTable]) -> None:

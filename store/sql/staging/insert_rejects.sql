@@ -2,8 +2,7 @@
 INSERT INTO ops.rejected_record BY NAME
 WITH waiver AS (
     SELECT w.reject_id, w.rule_id, arg_max(w.who, w.ts) AS who, arg_max(w.reason, w.ts) AS reason
-    FROM waivers AS w
-    WHERE w.delivery_id = $delivery_id
+    FROM temp.waivers AS w
     GROUP BY w.reject_id, w.rule_id
 )
 
