@@ -398,7 +398,7 @@ def _describe(kind: SetKind, documents: Documents, outcomes: list[_Outcome]) -> 
 
 def _text(segments: Segments, column: Pick | pa.Array) -> pa.Array:
     if isinstance(column, Pick):
-        return segments.column(column.rows, column.element)
+        return column.text(segments)
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 

@@ -9,7 +9,7 @@ A row number is a row of `Segments`; -1 means "none" and reads as NULL.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,10 +24,28 @@ NULL_TEXT = pa.scalar(None, pa.string())
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """One element (1-based) of one segment per output row: a column that knows its exact place."""
+    """One element (1-based) of one segment per output row: a column that knows its exact place.
+
+    `form`: what becomes of the text (a date with its century, implied decimals, padding).
+    """
 
     rows: Ints
     element: Ints | int
+    form: Callable[[pa.Array], pa.Array] | None = None
+
+    def text(self, segments: Segments) -> pa.Array:
+        """The column as Arrow text."""
+        raw = segments.column(self.rows, self.element)
+        return self.form(raw) if self.form else raw
+
+    def at(self, index: Ints) -> Pick:
+        """The pick at these rows; nothing where the index is -1."""
+        element = np.broadcast_to(np.asarray(self.element, dtype=np.int64), self.rows.shape)
+        return Pick(at(self.rows, index), at(element, index), self.form)
+
+    def dated(self) -> Pick:
+        """The same, as a date."""
+        return Pick(self.rows, self.element, full_date)
 
 
 @dataclass(slots=True)
@@ -272,18 +290,19 @@ def item_columns(
     pairs = Pairs(segments, rows, start)
     for name, (label, qualifiers) in ITEM_IDS.items():
         element = pairs.find(qualifiers)
-        place = Pick(np.where(element > 0, rows, -1), np.where(element > 0, element, 0))
-        text = segments.column(place.rows, place.element)
-        if name == "gtin":
-            digits = pc.match_substring_regex(text, r"^[0-9]{8,14}$")
-            text = pc.if_else(digits, pc.utf8_lpad(text, 14, "0"), text)
-            columns[name] = text
-        else:
-            columns[name] = place
+        form = _gtin14 if name == "gtin" else None
+        place = Pick(np.where(element > 0, rows, -1), np.where(element > 0, element, 0), form)
+        columns[name] = place
+        text = place.text(segments)
         parts.append(_key_part(label, text))
     named = joined(*parts)
     columns["item_key"] = pc.if_else(pc.equal(named, ""), NULL_TEXT, joined(supplier_key, named))
     return columns
+
+
+def _gtin14(numbers: pa.Array) -> pa.Array:
+    digits = pc.match_substring_regex(numbers, r"^[0-9]{8,14}$")
+    return pc.if_else(digits, pc.utf8_lpad(numbers, 14, "0"), numbers)
 
 
 def _key_part(label: str, text: pa.Array) -> pa.Array:

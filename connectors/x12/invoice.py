@@ -271,15 +271,14 @@ def _begin(documents: Documents, set_index: Ints, element: int) -> Pick:
 
 
 def _header_columns(documents: Documents, lines: Lines, line: Ints, set_index: Ints) -> dict[str, Pick | pa.Array]:
-    segments, currency = documents.segments, documents.select("CUR")
+    currency = documents.select("CUR")
     totals = at(documents.first_per_set(documents.select("TDS")), set_index)
     shared = documents.first_per_set(lines.outside(currency))
-    dates = {f"BIG{n:02}": _begin(documents, set_index, n) for n in (1, 3)}
     return {
-        **{name: full_date(segments.column(pick.rows, pick.element)) for name, pick in dates.items()},
+        **{f"BIG{n:02}": _begin(documents, set_index, n).dated() for n in (1, 3)},
         **{f"BIG{n:02}": _begin(documents, set_index, n) for n in (2, 7, 8)},
         "ITD(due)": documents.per_set(_due_dates(documents), set_index),
-        "TDS01": implied_decimals(segments.column(totals, 1)),
+        "TDS01": Pick(totals, 1, implied_decimals),
         "CUR02": Pick(prefer(at(lines.own(currency), line), at(shared, set_index)), 2),
     }
 

@@ -11,7 +11,6 @@ from hashlib import sha256
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from connectors.x12.documents import (
     Documents,
@@ -20,7 +19,6 @@ from connectors.x12.documents import (
     Pick,
     at,
     choose,
-    full_date,
     header_n1,
     item_columns,
     line_number,
@@ -57,7 +55,7 @@ def order_lines(documents: Documents) -> Extract:
         "BEG02": Pick(begin, 2),
         "BEG03": Pick(begin, 3),
         "BEG04": Pick(begin, 4),
-        "BEG05": full_date(documents.segments.column(begin, 5)),
+        "BEG05": Pick(begin, 5).dated(),
         "BEG06": contract_number(lines, begin),
         **_line_columns(lines),
         **supplier,
@@ -87,17 +85,13 @@ def contract_number(lines: Lines, begin: Ints) -> Pick:
     return choose(documents.segments, Pick(lines.own_or_header(references), 2), Pick(begin, 6))
 
 
-def dated(lines: Lines, qualifiers: tuple[str, ...]) -> pa.Array:
+def dated(lines: Lines, qualifiers: tuple[str, ...]) -> Pick:
     """Date of the first DTM with one of the qualifiers, in the order given: of the line, else of the header."""
     documents = lines.documents
     rows = documents.select("DTM")
     picks = [Pick(lines.own(documents.where(rows, 1, q)), 2) for q in qualifiers]
     picks += [Pick(lines.header(documents.where(rows, 1, q)), 2) for q in qualifiers]
-    return full_date(documents.segments.column(*_pick(choose(documents.segments, *picks))))
-
-
-def _pick(pick: Pick) -> tuple[Ints, Ints | int]:
-    return pick.rows, pick.element
+    return choose(documents.segments, *picks).dated()
 
 
 def line_identity(lines: Lines) -> dict[str, pa.Array]:
@@ -140,15 +134,15 @@ def acknowledgments(documents: Documents) -> Extract:
     extract = Extract("po_ack", anchor, set_index)
     extract.columns = {
         **{f"BAK{n:02}": Pick(begin, n) for n in (1, 2, 3, 5, 8)},
-        "BAK04": full_date(segments.column(begin, 4)),
-        "BAK09": full_date(segments.column(begin, 9)),
+        "BAK04": Pick(begin, 4).dated(),
+        "BAK09": Pick(begin, 9).dated(),
         "line_no": number,
         "ack_seq": number_text(occurrence(set_index, number)),
         "ACK01": Pick(ack, 1),
         "ACK02": choose(segments, Pick(ack, 2), Pick(np.where(ack >= 0, -1, own), 2)),
         "ACK03": choose(segments, Pick(ack, 3), Pick(np.where(ack >= 0, -1, own), 3)),
         "ACK04": Pick(ack, 4),
-        "ACK05": pc.coalesce(full_date(segments.column(ack, 5)), dated(lines, _PROMISED).take(indexes)),
+        "ACK05": choose(segments, Pick(ack, 5), dated(lines, _PROMISED).at(line)).dated(),
         "PO102": Pick(own, 2),
         "PO104": Pick(own, 4),
         "PO105": Pick(own, 5),
@@ -165,11 +159,7 @@ def take(columns: dict[str, Pick | pa.Array], index: Ints) -> dict[str, Pick | p
     """The columns at these rows."""
     result: dict[str, Pick | pa.Array] = {}
     for name, column in columns.items():
-        if isinstance(column, Pick):
-            element = column.element if isinstance(column.element, int) else column.element[index]
-            result[name] = Pick(column.rows[index], element)
-        else:
-            result[name] = column.take(pa.array(index))
+        result[name] = column.at(index) if isinstance(column, Pick) else column.take(pa.array(index))
     return result
 
 

@@ -20,7 +20,6 @@ from connectors.x12.documents import (
     at,
     choose,
     first_per,
-    full_date,
     item_columns,
     joined,
     line_number,
@@ -186,13 +185,9 @@ def shipment_lines(documents: Documents) -> tuple[Extract, list[SetFault]]:
         "lot_ordinal": number_text(ordinal + 1),
         "LIN(LT)": lot,
         "LIN(SN)": serial,
-        "DTM(expiry)": _date(documents, expiries.nth(item, ordinal, len(levels))),
+        "DTM(expiry)": expiries.nth(item, ordinal, len(levels)).dated(),
     }
     return extract, tree.faults()
-
-
-def _date(documents: Documents, pick: Pick) -> pa.Array:
-    return full_date(documents.segments.column(pick.rows, pick.element))
 
 
 def _in_items(tree: Tree, levels: Ints, rows: Ints) -> Ints:
@@ -247,7 +242,7 @@ def _columns(tree: Tree, levels: Ints, lin: Ints, ordinal: Ints) -> dict[str, Pi
         **_line_identity(tree, levels, ordinal),
         "BSN01": Pick(begin, 1),
         "BSN02": Pick(begin, 2),
-        "BSN03": full_date(segments.column(begin, 3)),
+        "BSN03": Pick(begin, 3).dated(),
         **_order_columns(tree, levels, lin, order),
         **_shipment_columns(tree, levels, shipment, order),
         **supplier,
@@ -303,12 +298,8 @@ def _shipment_columns(tree: Tree, levels: Ints, shipment: Ints, order: Ints) -> 
         "TD505": choose(segments, Pick(own, 5), Pick(own, 3), Pick(above, 5), Pick(above, 3)),
         "REF(BM)": Pick(tree.own(documents.where(references, 1, "BM"), shipment), 2),
         "REF(CN)": Pick(tree.own(documents.where(references, 1, "CN"), shipment), 2),
-        "DTM(011)": _date(
-            documents, choose(segments, Pick(tree.own(shipped, shipment), 2), Pick(tree.own(shipped, order), 2))
-        ),
-        "DTM(017)": _date(
-            documents, choose(segments, Pick(tree.own(arriving, shipment), 2), Pick(tree.own(arriving, order), 2))
-        ),
+        "DTM(011)": choose(segments, *(Pick(tree.own(shipped, n), 2) for n in (shipment, order))).dated(),
+        "DTM(017)": choose(segments, *(Pick(tree.own(arriving, n), 2) for n in (shipment, order))).dated(),
     }
 
 
