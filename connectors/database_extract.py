@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Context, Decimal
@@ -21,10 +22,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from connectors.database_table import TableColumn, TablePlan, landed_type
+from connectors.database_table import Rows, TableColumn, TablePlan, landed_type
 from connectors.errors import TransientSourceError
 
 #: Rows of a row group of the landed file; memory is bounded by a few of them.
@@ -47,14 +47,15 @@ class Written:
 
 
 def extract_to(
-    connection: Connection, plan: TablePlan, statement: sa.Select[*tuple[Any, ...]], odd: frozenset[str], target: Path,
+    connection: Connection, plan: TablePlan, statement: Rows, odd: frozenset[str], target: Path,
     metadata: Mapping[str, str], *, fast: bool = True,
 ) -> Written:  # fmt: skip
     """Write the rows of `statement` to `target`. `fast=False` keeps to the portable way (they must be equal)."""
     schema = pa.schema([(column.name, landed_type(column, odd)) for column in plan.columns], dict(metadata))
     by_copy = fast and connection.dialect.name == "postgresql" and connection.dialect.driver == "psycopg"
     batches = _copied(connection, statement, schema) if by_copy else _fetched(connection, statement, schema)
-    return _write(batches, schema, plan.columns, target)
+    with closing(batches):  # where writing fails, the source's cursor goes before its connection does
+        return _write(batches, schema, plan.columns, target)
 
 
 def check_complete(written: Written, rows: int, totals: Mapping[str, str], location: str) -> None:
@@ -148,7 +149,7 @@ class _CopyStream(io.RawIOBase):
         return data
 
 
-def _copied(connection: Connection, statement: sa.Select[*tuple[Any, ...]], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def _copied(connection: Connection, statement: Rows, schema: pa.Schema) -> Generator[pa.RecordBatch, None, None]:
     compiled = statement.compile(dialect=connection.dialect)
     # Without parameters psycopg takes the text as it is, doubled percent signs included.
     select = str(compiled) if compiled.params else str(compiled).replace("%%", "%")
@@ -188,7 +189,7 @@ def _parsed(stream: io.RawIOBase, schema: pa.Schema) -> Iterator[pa.RecordBatch]
 # ---- everything else: the driver's cursor -------------------------------------------------------------------------
 
 
-def _fetched(connection: Connection, statement: sa.Select[*tuple[Any, ...]], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def _fetched(connection: Connection, statement: Rows, schema: pa.Schema) -> Generator[pa.RecordBatch, None, None]:
     streamed = statement.execution_options(stream_results=connection.dialect.name != "sqlite", max_row_buffer=_FETCH)
     result = connection.execute(streamed)
     # SQLite's own rows save a third of the time; elsewhere SQLAlchemy holds rows back that its cursor has given.

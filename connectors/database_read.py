@@ -28,7 +28,8 @@ from connectors.typed import quoted, text, typed_batches, typed_query
 
 _EXTRACT = "extract"
 _INTEGERS = {"SMALLINT": pa.int16(), "INTEGER": pa.int32(), "BIGINT": pa.int64()}
-_EXPONENT = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]{1,3}$"
+#: Exponents of three digits are beyond every decimal type: they are refused as they are written.
+_EXPONENT = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]{1,2}$"
 
 
 def read_table(delivery: Delivery, record_name: str, record: RecordContract, source: Source) -> Iterator[Batch]:

@@ -25,6 +25,8 @@ from connectors.network import Source
 CursorKind = Literal["date", "naive", "aware"]
 #: Half-open interval of the first key column; None on either side is unbounded.
 Interval = tuple[int | None, int | None]
+#: A SELECT of as many columns as the contract maps.
+Rows = sa.Select[*tuple[Any, ...]]
 
 _INTEGER_TYPES = ("SMALLINT", "INTEGER", "BIGINT")
 _FIRST_DAY, _LAST_DAY = "0001-01-01", "9999-12-31"
@@ -428,7 +430,7 @@ def landed_type(column: TableColumn, odd: frozenset[str]) -> pa.DataType:
     return column.native if column.native is not None and column.name not in odd else pa.string()
 
 
-def extract(plan: TablePlan, where: sa.ColumnElement[bool], odd: frozenset[str]) -> sa.Select[*tuple[Any, ...]]:
+def extract(plan: TablePlan, where: sa.ColumnElement[bool], odd: frozenset[str]) -> Rows:
     """The rows of a window in an order that depends on nothing but their content."""
     values = [(column.column if landed_type(column, odd) == column.native else column.text) for column in plan.columns]
     # NullType: the driver's own values, no conversion by SQLAlchemy (which rounds SQLite decimals).

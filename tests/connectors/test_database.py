@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -349,6 +350,20 @@ def test_a_writer_does_not_get_between_the_count_and_the_rows_of_sqlite(
     pulled = pull(connector(contract("t", {"id": "BIGINT"}), f"sqlite:///{lite}"), tmp_path / "x")
     assert pulled is not None
     assert landed(tmp_path / "x")["id"].to_pylist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@postgres_only
+def test_a_target_that_cannot_be_written_leaves_no_session_behind(pg_url: str, fast: bool) -> None:
+    make(pg_url, "CREATE TABLE t AS SELECT n AS id, repeat('x', 200) AS body FROM generate_series(1, 200000) n")
+    with pytest.raises(OSError, match="space"):
+        pull(connector(contract("t", {"id": "BIGINT", "body": "VARCHAR"}), pg_url, fast=fast), Path("/dev/full"))
+    with session(pg_url) as user:
+        ours = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'concord extract'"
+        deadline = time.monotonic() + 5  # the server needs a moment to end a session
+        while user.execute(ours).fetchone() != (0,):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
 
 # ---- errors -------------------------------------------------------------------------------------------------------
