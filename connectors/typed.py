@@ -189,7 +189,11 @@ def _date(column: Column, found: str) -> str:
     if column.format:
         read = f"CAST(try_strptime({found}, {text(column.format)}) AS DATE)"
         return f"CASE WHEN NOT contains({found}, ' ') THEN {read} END" if " " not in column.format else read
-    return f"CASE WHEN length({found}) = 10 THEN TRY_CAST({found} AS DATE) END"
+    return f"CASE WHEN length({found}) = 10 AND {_four_digit_year(found)} THEN TRY_CAST({found} AS DATE) END"
+
+
+def _four_digit_year(found: str) -> str:
+    return f"substr({found}, 5, 1) NOT BETWEEN '0' AND '9'"
 
 
 def _time(column: Column, found: str) -> str:
@@ -201,7 +205,7 @@ def _time(column: Column, found: str) -> str:
 def _timestamp(column: Column, found: str, value: str, zone: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     if column.format and "%z" in column.format:
         typed = f"CAST(try_strptime({found}, {text(column.format)}) AS TIMESTAMPTZ)"
-        return typed, _not_read("type.timestamp", found, value)
+        return _calendar(typed), _not_read("type.timestamp", found, value)
     local = (
         f"try_strptime({found}, {text(column.format)})"
         if column.format
@@ -221,7 +225,13 @@ def _timestamp(column: Column, found: str, value: str, zone: str) -> tuple[str, 
         else (f"CASE WHEN {finite} AND NOT ({moved}) THEN {utc} END")
     )
     gap = f"NOT {offset} AND {value} IS NULL AND coalesce({finite} AND {moved}, false)"
-    return typed, (("time.dst_gap", gap), *_not_read("type.timestamp", found, value))
+    return _calendar(typed), (("time.dst_gap", gap), *_not_read("type.timestamp", found, value))
+
+
+def _calendar(moment: str) -> str:
+    """NULL for moments outside the years 1 to 9999 (UTC): DuckDB goes on, what reads the store does not."""
+    bounds = "TIMESTAMPTZ '0001-01-01 00:00:00+00' AND TIMESTAMPTZ '9999-12-31 23:59:59.999999+00'"
+    return f"CASE WHEN ({moment}) BETWEEN {bounds} THEN {moment} END"
 
 
 # -- the quick look ---------------------------------------------------------------------------------------
@@ -258,6 +268,8 @@ def _quick(column: Column, raw: str, timezone: str) -> tuple[str, str]:
         return raw, f"{absent} OR {raw} < '!' OR suffix({raw}, ' ') OR suffix({raw}, chr(9))"
     if plain and (column.type in {"SMALLINT", "INTEGER", "BIGINT"} or (column.type == "DATE" and not column.format)):
         unlike = f"{raw} IS NOT NULL AND ({value} IS NULL OR CAST({value} AS VARCHAR) <> {raw})"
+        if column.type == "DATE":  # "infinity" and "10000-01-01" are dates to DuckDB
+            unlike = f"{raw} IS NOT NULL AND ({unlike} OR length({raw}) <> 10)"
         return f"TRY_CAST({raw} AS {column.type})", f"{absent} OR ({unlike})"
     if plain and column.type.startswith("DECIMAL") and column.decimal_point == ".":
         return f"TRY_CAST({raw} AS {column.type})", f"{absent} OR ({_decimal_doubt(column, raw, value)})"
