@@ -1,7 +1,7 @@
 """The Dagster asset graph: raw -> staged -> master -> conformed -> published.
 
-Here: asset specs (keys, groups, owners, descriptions, columns, dependencies) and thin bodies that call
-`assets.session` and say what changed. Not here: any work of a room; jobs and schedules
+Here: asset specs (keys, groups, owners, descriptions, columns, dependencies) and a thin body that calls
+`assets.session` and says what changed. Not here: any work of a room; jobs and schedules
 (`pipelines.definitions`).
 """
 
@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from assets.report import FeedReport
+from assets.report import FeedReport, TableReport
 from assets.session import DOMAIN_ORDER, SyncSession
 from assets.session_resource import SessionResource
 from assets.settings import Settings
@@ -62,6 +62,8 @@ def failing_plainly(session: SyncSession) -> Iterator[None]:
     """An error stops the run with its own words, is noted in the report, and is not retried by Dagster."""
     try:
         yield
+    except dg.Failure:
+        raise
     except ConcordError as error:
         session.failed(error)
         raise dg.Failure(
@@ -127,13 +129,14 @@ def owner(name: str) -> list[str]:
     return [name if "@" in name else f"team:{name}"]
 
 
-def raw_specs(enabled: Enabled) -> list[dg.AssetSpec]:
+def raw_specs(enabled: Enabled, days: dg.DailyPartitionsDefinition) -> list[dg.AssetSpec]:
     """One asset per enabled feed, grouped by source."""
     return [
         dg.AssetSpec(
             raw_key(source, feed),
             description=contract.description,
             group_name=f"raw_{source}",
+            partitions_def=days,
             owners=owner(contract.owner),
             skippable=True,
             kinds={contract.format.kind},
@@ -218,20 +221,40 @@ def _conformed_deps(promise: TablePromise, supplied_by: Mapping[str, Sequence[tu
     return feeds + [master_key(domain) for domain in DOMAIN_ORDER]
 
 
-def build_assets(settings: Settings) -> tuple[list[dg.AssetsDefinition], Network]:
-    """Every asset of the network, as five steps of one run, and the network they are of.
+def build_assets(settings: Settings) -> tuple[dg.AssetsDefinition, Network]:
+    """Every asset of the network, and the network they are of.
 
+    They are one step: a step is skipped by Dagster when nothing it depends on was materialised, and a sync
+    materialises only what changed; but what was landed before a crash must be staged, and what was staged must be
+    published, whether or not this run pulled anything.
     Raises ConfigurationError when a contract, the network, a domain or a promise is wrong.
     """
     plan = load_plan(settings)
-    days = daily_partitions(plan.network)
-    return [
-        raw_assets(plan, days),
-        staged_assets(plan),
-        master_assets(plan),
-        conformed_assets(plan),
-        published_asset(plan),
-    ], plan.network
+    specs = [
+        *raw_specs(plan.enabled, daily_partitions(plan.network)),
+        *staged_specs(plan.enabled),
+        *master_specs(plan.supplied_by),
+        *conformed_specs(plan.promises, plan.supplied_by),
+        published_spec(plan),
+    ]
+
+    @dg.multi_asset(
+        name="sync",
+        specs=specs,
+        check_specs=check_specs(plan),
+        can_subset=True,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def sync(context: dg.AssetExecutionContext, session: SessionResource) -> Iterator[AssetEvent]:
+        running = session.session(context)
+        with failing_plainly(running):
+            yield from pull(context, running, plan.network)
+            yield from stage(context, running)
+            yield from master(context, running)
+            yield from conform(context, running, plan)
+            yield from publish(context, running)
+
+    return sync, plan.network
 
 
 def daily_partitions(network: Network) -> dg.DailyPartitionsDefinition:
@@ -239,40 +262,65 @@ def daily_partitions(network: Network) -> dg.DailyPartitionsDefinition:
     return dg.DailyPartitionsDefinition(start_date=FIRST_DAY, timezone=network.timezone, end_offset=1)
 
 
-def raw_assets(plan: Plan, days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
-    """Landed deliveries. Today's partition pulls what is new; earlier days are taken again (backfill)."""
-
-    @dg.multi_asset(
-        name="raw",
-        specs=raw_specs(plan.enabled),
-        partitions_def=days,
-        can_subset=True,
-        backfill_policy=dg.BackfillPolicy.single_run(),
+def published_spec(plan: Plan) -> dg.AssetSpec:
+    """The version that readers see."""
+    return dg.AssetSpec(
+        PUBLISHED_KEY,
+        deps=[conformed_key(table) for table in plan.tables],
+        description="The reporting store: the next version beside the last, then the pointer moves",
+        group_name="published",
+        owners=owner("data-platform"),
+        skippable=True,
+        kinds={"duckdb"},
     )
-    def raw(context: dg.AssetExecutionContext, session: SessionResource) -> Iterator[Materialized]:
-        sync = session.session(context)
-        wanted = [feed for feed in sync.selected if raw_key(*feed) in context.selected_asset_keys]
-        with failing_plainly(sync):
-            reports = sync.pull(wanted, backfilled_days(context, plan.network))
-        for feed, report in reports.items():
-            if report.new_deliveries:
-                yield dg.MaterializeResult(asset_key=raw_key(*feed), metadata=feed_metadata(report))
-
-    return raw
 
 
-def backfilled_days(context: dg.AssetExecutionContext, network: Network) -> tuple[date, date] | None:
-    """First and last day of a backfill; None for the ordinary run of today."""
-    if not context.has_partition_key_range:
+def check_specs(plan: Plan) -> list[dg.AssetCheckSpec]:
+    """One check per conformed table: all it promises."""
+    return [
+        dg.AssetCheckSpec(GATE, asset=conformed_key(name), description=f"Every expectation of {name} (error and warn)")
+        for name in plan.tables
+    ]
+
+
+# -- the body, stage by stage -----------------------------------------------------------------------------
+
+
+def pull(context: dg.AssetExecutionContext, session: SyncSession, network: Network) -> Iterator[Materialized]:
+    """Land what is new of the selected feeds. Today's partition pulls; earlier days are taken again (backfill)."""
+    wanted = [feed for feed in session.selected if raw_key(*feed) in context.selected_asset_keys]
+    if not wanted:
+        return
+    for feed, report in session.pull(wanted, backfilled_days(context.run.tags, network)).items():
+        if report.new_deliveries:
+            yield dg.MaterializeResult(asset_key=raw_key(*feed), metadata={"new_deliveries": report.new_deliveries})
+
+
+def backfilled_days(tags: Mapping[str, str], network: Network) -> tuple[date, date] | None:
+    """First and last day of a backfill, from the run's tags; None for the ordinary run of today."""
+    day = tags.get("dagster/partition")
+    first = tags.get("dagster/asset_partition_range_start", day)
+    last = tags.get("dagster/asset_partition_range_end", day)
+    if first is None or last is None:
         return None
-    keys = context.partition_key_range
-    first, last = date.fromisoformat(keys.start), date.fromisoformat(keys.end)
     today = datetime.now(ZoneInfo(network.timezone)).date()
-    return None if first == last == today else (first, last)
+    days = date.fromisoformat(first), date.fromisoformat(last)
+    return None if days == (today, today) else days
+
+
+def stage(context: dg.AssetExecutionContext, session: SyncSession) -> Iterator[Materialized]:
+    """Apply pending deliveries, feed by feed, each delivery in one transaction."""
+    for source, (_, feeds) in session.enabled.items():
+        for feed in feeds:
+            if staged_key(source, feed) not in context.selected_asset_keys:
+                continue
+            report = session.stage(source, feed)
+            if report.rows_changed or report.rows_deleted or report.quarantined:
+                yield dg.MaterializeResult(asset_key=staged_key(source, feed), metadata=feed_metadata(report))
 
 
 def feed_metadata(report: FeedReport) -> dict[str, Any]:
-    """What Dagster shows of a feed's step."""
+    """What Dagster shows of a feed."""
     return {
         "dagster/row_count": report.rows_accepted,
         "new_deliveries": report.new_deliveries,
@@ -284,75 +332,39 @@ def feed_metadata(report: FeedReport) -> dict[str, Any]:
     }
 
 
-def staged_assets(plan: Plan) -> dg.AssetsDefinition:
-    """Pending deliveries applied to the working database, feed by feed, each in one transaction."""
-
-    @dg.multi_asset(name="staged", specs=staged_specs(plan.enabled), can_subset=True)
-    def staged(context: dg.AssetExecutionContext, session: SessionResource) -> Iterator[Materialized]:
-        sync = session.session(context)
-        for source, (_, feeds) in plan.enabled.items():
-            for feed in feeds:
-                if staged_key(source, feed) not in context.selected_asset_keys:
-                    continue
-                with failing_plainly(sync):
-                    report = sync.stage(source, feed)
-                if report.rows_changed or report.rows_deleted or report.quarantined:
-                    yield dg.MaterializeResult(asset_key=staged_key(source, feed), metadata=feed_metadata(report))
-
-    return staged
-
-
-def master_assets(plan: Plan) -> dg.AssetsDefinition:
+def master(context: dg.AssetExecutionContext, session: SyncSession) -> Iterator[Materialized]:
     """Golden records per domain, in the order in which they refer to each other."""
-
-    @dg.multi_asset(name="master", specs=master_specs(plan.supplied_by), can_subset=True)
-    def master(context: dg.AssetExecutionContext, session: SessionResource) -> Iterator[Materialized]:
-        sync = session.session(context)
-        for domain in DOMAIN_ORDER:
-            if master_key(domain) not in context.selected_asset_keys:
-                continue
-            with failing_plainly(sync):
-                report = sync.master(domain)
-            if report.changed_records:
-                metadata = {key: value for key, value in asdict(report).items() if key != "domain"}
-                yield dg.MaterializeResult(
-                    asset_key=master_key(domain), metadata={"dagster/row_count": report.golden, **metadata}
-                )
-
-    return master
+    for domain in DOMAIN_ORDER:
+        if master_key(domain) not in context.selected_asset_keys:
+            continue
+        report = session.master(domain)
+        if report.changed_records:
+            details = {key: value for key, value in asdict(report).items() if key != "domain"}
+            yield dg.MaterializeResult(
+                asset_key=master_key(domain), metadata={"dagster/row_count": report.golden, **details}
+            )
 
 
-def conformed_assets(plan: Plan) -> dg.AssetsDefinition:
+def conform(context: dg.AssetExecutionContext, session: SyncSession, plan: Plan) -> Iterator[AssetEvent]:
     """The candidate of the next version: tables rebuilt where their inputs changed, then the gate."""
-    checks = [
-        dg.AssetCheckSpec(GATE, asset=conformed_key(name), description=f"Every expectation of {name} (error and warn)")
-        for name in plan.tables
-    ]
+    if not any(conformed_key(table) in context.selected_asset_keys for table in plan.tables):
+        return
+    for table in session.conform():
+        if conformed_key(table.table) in context.selected_asset_keys:
+            yield dg.MaterializeResult(asset_key=conformed_key(table.table), metadata=table_metadata(table))
+    for name, results in session.validate().items():
+        if dg.AssetCheckKey(conformed_key(name), GATE) in context.selected_asset_check_keys:
+            yield check_result(name, results)
 
-    @dg.multi_asset(
-        name="conformed", specs=conformed_specs(plan.promises, plan.supplied_by), check_specs=checks, can_subset=True
-    )
-    def conformed(context: dg.AssetExecutionContext, session: SessionResource) -> Iterator[AssetEvent]:
-        sync = session.session(context)
-        with failing_plainly(sync):
-            tables = sync.conform()
-            checked = sync.validate()
-        for table in tables:
-            if conformed_key(table.table) in context.selected_asset_keys:
-                yield dg.MaterializeResult(
-                    asset_key=conformed_key(table.table),
-                    metadata={
-                        "dagster/row_count": table.rows,
-                        "how": table.mode,
-                        "written": table.inserted,
-                        "taken_out": table.deleted,
-                    },
-                )
-        for name, results in checked.items():
-            if dg.AssetCheckKey(conformed_key(name), GATE) in context.selected_asset_check_keys:
-                yield check_result(name, results)
 
-    return conformed
+def table_metadata(table: TableReport) -> dict[str, Any]:
+    """What Dagster shows of a conformed table."""
+    return {
+        "dagster/row_count": table.rows,
+        "how": table.mode,
+        "written": table.inserted,
+        "taken_out": table.deleted,
+    }
 
 
 def check_result(table: str, results: Sequence[DqResult]) -> dg.AssetCheckResult:
@@ -371,38 +383,20 @@ def check_result(table: str, results: Sequence[DqResult]) -> dg.AssetCheckResult
     )
 
 
-def published_asset(plan: Plan) -> dg.AssetsDefinition:
-    """The version that readers see."""
-
-    @dg.multi_asset(
-        name="published",
-        specs=[
-            dg.AssetSpec(
-                PUBLISHED_KEY,
-                deps=[conformed_key(table) for table in plan.tables],
-                description="The reporting store: the next version beside the last, then the pointer moves",
-                group_name="published",
-                owners=owner("data-platform"),
-                skippable=True,
-                kinds={"duckdb"},
-            )
-        ],
-    )
-    def published(context: dg.AssetExecutionContext, session: SessionResource) -> Iterator[Materialized]:
-        sync = session.session(context)
-        with failing_plainly(sync):
-            publication = sync.publish()
-        if sync.report.failed_errors:
-            raise dg.Failure("the gate refused the candidate; readers keep the last version", allow_retries=False)
-        if publication is not None:
-            yield dg.MaterializeResult(
-                asset_key=PUBLISHED_KEY,
-                metadata={
-                    "version": publication.version,
-                    "content_hash": publication.content_hash,
-                    "dagster/row_count": publication.rows,
-                    "path": dg.MetadataValue.path(str(publication.path)),
-                },
-            )
-
-    return published
+def publish(context: dg.AssetExecutionContext, session: SyncSession) -> Iterator[Materialized]:
+    """Move readers to the candidate, unless nothing changed or the gate refused it."""
+    if PUBLISHED_KEY not in context.selected_asset_keys:
+        return
+    publication = session.publish()
+    if session.report.failed_errors:
+        raise dg.Failure("the gate refused the candidate; readers keep the last version", allow_retries=False)
+    if publication is not None:
+        yield dg.MaterializeResult(
+            asset_key=PUBLISHED_KEY,
+            metadata={
+                "version": publication.version,
+                "content_hash": publication.content_hash,
+                "dagster/row_count": publication.rows,
+                "path": dg.MetadataValue.path(str(publication.path)),
+            },
+        )

@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.error import MarkedYAMLError
 
 from connectors.contract import FeedContract, Model
 from connectors.errors import ConfigurationError
 from connectors.network import Network
+from connectors.yaml_file import has, load_yaml, place_of
 
 _HINT = "docs/feed-contract.md describes every key"
 _RECORD_KEYS = ("key", "columns", "ignore", "supplies")
@@ -68,7 +66,7 @@ def read_contract(path: Path) -> tuple[FeedContract | None, list[ConfigurationEr
     return contract, list(_contract_rules(path, document, contract))
 
 
-def _contract_rules(path: Path, document: CommentedMap, contract: FeedContract) -> Iterable[ConfigurationError]:
+def _contract_rules(path: Path, document: dict[str, Any], contract: FeedContract) -> Iterable[ConfigurationError]:
     """What one model alone cannot know: names of file and folder, parts that must fit each other."""
     rules = (
         (contract.feed != path.stem, ("feed",), f"feed {contract.feed!r} is in file {path.name}"),
@@ -90,7 +88,7 @@ def _contract_rules(path: Path, document: CommentedMap, contract: FeedContract) 
             "as_of from the name needs a pattern with a group (?P<as_of>...)",
         ),
     )
-    return [_problem(path, document, where, message) for wrong, where, message in rules if wrong]
+    return [_problem(path, where, message) for wrong, where, message in rules if wrong]
 
 
 def _misfit(contract: FeedContract) -> bool:
@@ -111,7 +109,7 @@ def load_network(path: Path) -> Network:
     except ValidationError as error:
         raise _located(path, document, error, Network)[0] from error
     if network.network != path.stem:
-        raise _problem(path, document, ("network",), f"network {network.network!r} is in file {path.name}")
+        raise _problem(path, ("network",), f"network {network.network!r} is in file {path.name}")
     return network
 
 
@@ -128,17 +126,17 @@ def check_network(path: Path, feeds: Mapping[str, Mapping[str, FeedContract]]) -
         pack = feeds.get(source.system)
         if pack is None:
             message = f"there is no system {source.system!r} in feeds/{_close(source.system, feeds)}"
-            problems.append(_problem(path, document, (*where, "system"), message))
+            problems.append(_problem(path, (*where, "system"), message))
             continue
         for feed in set(source.feeds or ()) - set(pack):
             message = f"system {source.system} has no feed {feed!r}{_close(feed, pack)}"
-            problems.append(_problem(path, document, (*where, "feeds"), message))
+            problems.append(_problem(path, (*where, "feeds"), message))
         problems += _lives_nowhere(path, document, name, network, pack)
     return problems
 
 
 def _lives_nowhere(
-    path: Path, document: CommentedMap | None, name: str, network: Network, pack: Mapping[str, FeedContract]
+    path: Path, document: dict[str, Any] | None, name: str, network: Network, pack: Mapping[str, FeedContract]
 ) -> list[ConfigurationError]:
     source = network.sources[name]
     kinds = {contract.transport.kind for feed, contract in pack.items() if source.feeds is None or feed in source.feeds}
@@ -150,7 +148,7 @@ def _lives_nowhere(
         )
         if kind in kinds and not given
     ]
-    return [_problem(path, document, ("sources", name), f"source {name} {message}") for message in missing]
+    return [_problem(path, ("sources", name), f"source {name} {message}") for message in missing]
 
 
 def json_schema() -> dict[str, Any]:
@@ -173,27 +171,17 @@ def network_schema() -> dict[str, Any]:
 # -- places -----------------------------------------------------------------------------------------------
 
 
-def _parse(path: Path) -> tuple[CommentedMap | None, list[ConfigurationError]]:
+def _parse(path: Path) -> tuple[dict[str, Any] | None, list[ConfigurationError]]:
     try:
-        document = YAML(typ="rt").load(path.read_text("utf-8"))
-    except MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else f"{path}:1:1"
-        return None, [ConfigurationError(f"not valid YAML: {error.problem}", location=place, hint=_HINT)]
-    except (OSError, UnicodeDecodeError) as error:
-        return None, [ConfigurationError(f"cannot be read: {error}", location=f"{path}:1:1")]
-    if not isinstance(document, CommentedMap):
-        return None, [ConfigurationError("the file is not a YAML mapping", location=f"{path}:1:1", hint=_HINT)]
-    return document, []
+        return load_yaml(path), []
+    except ConfigurationError as error:
+        return None, [error]
 
 
 def _located(
-    path: Path, document: CommentedMap, error: ValidationError, model: type[Model]
+    path: Path, document: dict[str, Any], error: ValidationError, model: type[Model]
 ) -> list[ConfigurationError]:
-    return [
-        _problem(path, document, _as_written(document, detail["loc"]), _message(detail, model))
-        for detail in error.errors()
-    ]
+    return [_problem(path, _as_written(document, detail["loc"]), _message(detail, model)) for detail in error.errors()]
 
 
 def _as_written(document: Mapping[str, Any], loc: Sequence[str | int]) -> tuple[str | int, ...]:
@@ -204,7 +192,7 @@ def _as_written(document: Mapping[str, Any], loc: Sequence[str | int]) -> tuple[
     kept: list[str | int] = []
     node: Any = document
     for part in path:
-        if _has(node, part):
+        if has(node, part):
             node = node[part]
         elif part in {"file", "database", "delimited", "table", "x12"} and isinstance(node, Mapping):
             continue
@@ -213,12 +201,6 @@ def _as_written(document: Mapping[str, Any], loc: Sequence[str | int]) -> tuple[
             break
         kept.append(part)
     return tuple(kept)
-
-
-def _has(node: Any, part: str | int) -> bool:  # noqa: ANN401 - ruamel's nodes are untyped
-    if isinstance(node, Mapping):
-        return part in node
-    return isinstance(node, list) and isinstance(part, int) and part < len(node)
 
 
 def _message(detail: Mapping[str, Any], model: type[Model]) -> str:
@@ -242,20 +224,7 @@ def _close(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def _problem(path: Path, document: CommentedMap | None, where: Sequence[str | int], message: str) -> ConfigurationError:
-    line, column = _place(document, where)
+def _problem(path: Path, where: Sequence[str | int], message: str) -> ConfigurationError:
+    line, column = place_of(path, where)
     key = ".".join(str(part) for part in where)
     return ConfigurationError(message, location=f"{path}:{line}:{column}", key=key or None, hint=_HINT)
-
-
-def _place(node: Any, where: Sequence[str | int]) -> tuple[int, int]:  # noqa: ANN401 - ruamel's nodes are untyped
-    """1-based line and column of the deepest part of `where` that the document has."""
-    place = (1, 1)
-    for part in where:
-        try:
-            line, column = node.lc.key(part) if isinstance(node, CommentedMap) else node.lc.item(part)
-            node = node[part]
-        except (AttributeError, KeyError, IndexError, TypeError):
-            break
-        place = (line + 1, column + 1)
-    return place

@@ -42,16 +42,16 @@ Session time zone must be UTC while the SQL runs: casts of a TIMESTAMPTZ to DATE
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import sqlglot
-from connectors.errors import ConfigurationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
 from sqlglot import exp
+
+from connectors.errors import ConfigurationError
+from connectors.yaml_file import load_yaml, place_of
 
 Severity = Literal["error", "warn"]
 Name = Annotated[str, Field(pattern=r"^_?[a-z][a-z0-9_]*$")]
@@ -252,13 +252,9 @@ def load_promises(folder: Path) -> dict[str, TablePromise]:
 
 def load_promise(path: Path) -> TablePromise:
     """One promise file. Raises ConfigurationError as `load_promises` does."""
+    data = load_yaml(path)
     try:
-        data = YAML(typ="safe").load(path.read_text("utf-8"))
         promise = TablePromise.model_validate(data)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-        raise ConfigurationError(f"not valid YAML: {error.problem}", location=place) from error
     except ValidationError as error:
         raise _located(path, error) from error
     if promise.table != path.stem:
@@ -273,26 +269,13 @@ def load_promise(path: Path) -> TablePromise:
 
 def _located(path: Path, error: ValidationError) -> ConfigurationError:
     first = error.errors()[0]
-    line, column = _place(YAML(typ="rt").load(path.read_text("utf-8")), first["loc"])
+    line, column = place_of(path, first["loc"])
     return ConfigurationError(
         first["msg"],
         location=f"{path}:{line}:{column}",
         key=".".join(str(part) for part in first["loc"]) or None,
         hint="The keys of a promise are described in expectations/promise.py",
     )
-
-
-def _place(node: Any, loc: Sequence[str | int]) -> tuple[int, int]:  # noqa: ANN401 - ruamel's nodes are untyped
-    """1-based line and column of the deepest part of `loc` that the document has."""
-    place = (1, 1)
-    for part in loc:
-        try:
-            line, column = node.lc.key(part) if isinstance(part, str) else node.lc.item(part)
-            node = node[part]
-        except (AttributeError, KeyError, IndexError, TypeError):
-            break
-        place = (line + 1, column + 1)
-    return place
 
 
 def _check_references(path: Path, promise: TablePromise, promises: Mapping[str, TablePromise]) -> None:

@@ -7,16 +7,15 @@ rules (`mastering.identity`, `mastering.survivorship`), normalising identifiers 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from connectors.errors import ConfigurationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
 
+from connectors.errors import ConfigurationError
+from connectors.yaml_file import load_yaml, place_of
 from mastering.derive import DERIVATIONS
 from mastering.identifiers import SCHEMES
 
@@ -256,12 +255,9 @@ def load_domains(folder: Path) -> dict[str, DomainRules]:
 
 def load_domain(path: Path) -> DomainRules:
     """One domain file. Raises ConfigurationError as `load_domains` does."""
+    data = load_yaml(path)
     try:
-        rules = DomainRules.model_validate(YAML(typ="safe").load(path.read_text("utf-8")))
-    except MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-        raise ConfigurationError(f"not valid YAML: {error.problem}", location=place) from error
+        rules = DomainRules.model_validate(data)
     except ValidationError as error:
         raise _located(path, error) from error
     if rules.domain != path.stem:
@@ -275,23 +271,10 @@ def load_domain(path: Path) -> DomainRules:
 
 def _located(path: Path, error: ValidationError) -> ConfigurationError:
     first = error.errors()[0]
-    line, column = _place(YAML(typ="rt").load(path.read_text("utf-8")), first["loc"])
+    line, column = place_of(path, first["loc"])
     return ConfigurationError(
         first["msg"],
         location=f"{path}:{line}:{column}",
         key=".".join(str(part) for part in first["loc"]) or None,
         hint="The keys of a domain file are described in docs/mastering.md",
     )
-
-
-def _place(node: Any, loc: Sequence[str | int]) -> tuple[int, int]:  # noqa: ANN401 - ruamel's nodes are untyped
-    """1-based line and column of the deepest part of `loc` that the document has."""
-    place = (1, 1)
-    for part in loc:
-        try:
-            line, column = node.lc.key(part) if isinstance(part, str) else node.lc.item(part)
-            node = node[part]
-        except (AttributeError, KeyError, IndexError, TypeError):
-            break
-        place = (line + 1, column + 1)
-    return place

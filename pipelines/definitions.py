@@ -11,19 +11,18 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from assets.graph import build_assets, daily_partitions
+from assets.graph import build_assets
 from assets.session_resource import SessionResource
 from assets.settings import Settings, load_settings
 from connectors.network import Network
 
 
-def sync_job(name: str, network: Network, description: str) -> dg.UnresolvedAssetJobDefinition:
+def sync_job(name: str, description: str) -> dg.UnresolvedAssetJobDefinition:
     """A job over every asset; which feeds are due at a cadence is decided by the session's config."""
     return dg.define_asset_job(
         name,
         selection="*",
         description=description,
-        partitions_def=daily_partitions(network),
         executor_def=dg.in_process_executor,
         config={"resources": {"session": {"config": {"cadence": name.removesuffix("_sync")}}}},
         tags={"concord/cadence": name.removesuffix("_sync")},
@@ -56,11 +55,11 @@ def build_definitions(settings: Settings) -> dg.Definitions:
 
     Raises ConfigurationError (file, line, column) when a contract, the network or a promise is wrong.
     """
-    assets, network = build_assets(settings)
-    nightly = sync_job("nightly_sync", network, "Pull every feed, sweep databases for deletes, publish")
-    hourly = sync_job("hourly_sync", network, "Pull the hourly feeds, publish what changed")
+    sync, network = build_assets(settings)
+    nightly = sync_job("nightly_sync", "Pull every feed, sweep databases for deletes, publish")
+    hourly = sync_job("hourly_sync", "Pull the hourly feeds, publish what changed")
     return dg.Definitions(
-        assets=assets,
+        assets=[sync],
         jobs=[nightly, hourly],
         schedules=[
             sync_schedule(nightly, network.schedules.nightly, network),

@@ -123,7 +123,7 @@ def quiet_dagster() -> None:
     """The terminal shows our summary; Dagster's own event lines stay in the event log and the UI."""
     import logging
 
-    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    logging.disable(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"dagster\..*")
 
 

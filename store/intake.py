@@ -16,13 +16,12 @@ from typing import Any
 import duckdb
 import sqlglot
 from pydantic import Field, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
 from connectors.contract import Constant, FeedContract, Model, Supplies
 from connectors.errors import ConfigurationError
+from connectors.yaml_file import load_yaml
 from store.feed_tables import CLOSING_COLUMNS, FeedTable, ensure_tables, feed_tables
 from store.working import literal, quote
 
@@ -115,14 +114,14 @@ def load_shapes(*folders: Path) -> dict[str, Shape]:
 
 def _load_shape(file: Path) -> Shape:
     try:
-        fields: dict[str, Any] = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
+        fields = load_yaml(file)
         if "domain" in fields:
             columns = {name: _column(column) for name, column in fields["attributes"].items()}
             # An identifier is text before it is checked.
             columns |= {name: _column(column) | {"type": "VARCHAR"} for name, column in fields["identifiers"].items()}
             return Shape(name=fields["domain"], grain=f"one row per {fields['domain']} of a source", columns=columns)
         return Shape(name=fields["intake"], grain=fields["grain"], columns=fields["columns"])
-    except (YAMLError, ValidationError, KeyError, TypeError, AttributeError) as error:
+    except (ValidationError, KeyError, TypeError, AttributeError) as error:
         raise ConfigurationError(f"the shape cannot be read: {error}", location=str(file)) from error
 
 

@@ -21,13 +21,14 @@ CONTRACTS = {
     "connectors.contract",
     "connectors.interface",
     "connectors.network",
+    "connectors.yaml_file",
     "expectations.promise",
     "expectations.ddl",
 }
 ALLOWED: dict[str, set[str]] = {
     "connectors": set(),
-    "mastering": {"connectors.errors"},
-    "expectations": {"connectors.errors"},
+    "mastering": {"connectors.errors", "connectors.yaml_file"},
+    "expectations": {"connectors.errors", "connectors.yaml_file"},
     "store": CONTRACTS,
     "sample_network": {"connectors.errors"},
     "assets": {"connectors", "mastering", "expectations", "store"},
