@@ -35,7 +35,7 @@ class Check:
     """
 
     name: str
-    kind: Literal["not_null", "unique", "in_set", "between", "rule"]
+    kind: Literal["not_null", "in_set", "between", "rule"]
     severity: Severity
     columns: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
@@ -104,11 +104,23 @@ def worst(results: Iterable[DqResult]) -> Severity | None:
 def checks_of(promise: TablePromise) -> list[Check]:
     """Key, NOT NULL and reference checks, which every promise implies, then its own expectations."""
     return [
-        Check("key_unique", "unique", "error", promise.key),
+        _unique(promise, "key_unique", "error", promise.key),
         *(Check(f"{c.name}_not_null", "not_null", "error", (c.name,)) for c in promise.columns if not c.nullable),
         *(_reference(promise, reference) for reference in promise.references),
         *(_own(promise, expectation) for expectation in promise.expectations),
     ]
+
+
+def _unique(
+    promise: TablePromise, name: str, severity: Severity, columns: Sequence[str], max_share: float = 0
+) -> Check:
+    """As a rule, because GX's own names no failing keys. Counts the values that are there more than once."""
+    held, given = _names(columns), " AND ".join(f"{quoted(column)} IS NOT NULL" for column in columns)
+    query = (
+        f"SELECT {held}, count(*) AS copies FROM {quoted(promise.table)} WHERE {given}"
+        f" GROUP BY {held} HAVING count(*) > 1"
+    )
+    return Check(name, "rule", severity, tuple(columns), query=query, max_share=max_share)
 
 
 def _reference(promise: TablePromise, reference: Reference) -> Check:
@@ -124,14 +136,12 @@ def _reference(promise: TablePromise, reference: Reference) -> Check:
 
 def _own(promise: TablePromise, e: Expectation) -> Check:
     columns = e.columns or ((e.column,) if e.column else ())
-    if e.type == "no_rows":
-        query = f"SELECT {_names(promise.key)} FROM {quoted(promise.table)} WHERE {e.where}"
-    else:
-        query = e.sql or ""
-    if e.type in ("no_rows", "query"):
-        return Check(e.name, "rule", e.severity, columns, query=query, max_share=e.max_share)
-    kind: Literal["unique", "in_set", "between"] = e.type  # type: ignore[assignment] # the two others returned above
-    return Check(e.name, kind, e.severity, columns, e.values, e.min, e.max, max_share=e.max_share)
+    if e.type == "unique":
+        return _unique(promise, e.name, e.severity, columns, e.max_share)
+    if e.type == "in_set" or e.type == "between":
+        return Check(e.name, e.type, e.severity, columns, e.values, e.min, e.max, max_share=e.max_share)
+    query = e.sql or f"SELECT {_names(promise.key)} FROM {quoted(promise.table)} WHERE {e.where}"
+    return Check(e.name, "rule", e.severity, columns, query=query, max_share=e.max_share)
 
 
 def _shown(promise: TablePromise, columns: Sequence[str]) -> tuple[str, ...]:

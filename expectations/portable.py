@@ -188,10 +188,6 @@ def _regexp_replace(node: exp.Expr) -> str | None:
     return None
 
 
-def _regexp_extract(node: exp.Expr) -> str | None:
-    return None if node.args.get("group") else "regexp_extract without a group: DuckDB takes 0, Spark 1"
-
-
 def _substring(node: exp.Expr) -> str | None:
     start = _number(node.args.get("start"))
     if start is None:
@@ -236,7 +232,6 @@ def _join(node: exp.Expr) -> str | None:
 _CHECKS: dict[type[exp.Expr], Callable[[exp.Expr], str | None]] = {
     exp.Cast: _cast,
     exp.RegexpReplace: _regexp_replace,
-    exp.RegexpExtract: _regexp_extract,
     exp.Substring: _substring,
     exp.Left: _side,
     exp.Right: _side,

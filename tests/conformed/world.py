@@ -6,6 +6,7 @@ The columns come from the same YAML as the real relations, so a shape that chang
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,20 +46,6 @@ _GOLDEN = {
     "_source_row_no": "BIGINT",
     "_change_seq": "BIGINT",
 }
-_SURVIVORSHIP = {
-    "domain": "VARCHAR",
-    "sk": "BIGINT",
-    "attribute": "VARCHAR",
-    "valid_from": "TIMESTAMPTZ",
-    "valid_to": "TIMESTAMPTZ",
-    "value": "VARCHAR",
-    "winner_source": "VARCHAR",
-    "winner_key": "VARCHAR",
-    "winner_delivery_id": "VARCHAR",
-    "winner_row_no": "BIGINT",
-    "rule": "VARCHAR",
-    "losers": "VARCHAR",
-}
 DEFAULTS: dict[str, object] = {
     "_delivery_id": "d1",
     "_source_row_no": 1,
@@ -77,9 +64,10 @@ def _yaml(path: Path) -> Any:
     return YAML(typ="safe").load(path.read_text("utf-8"))
 
 
+@cache
 def relations() -> dict[str, dict[str, str]]:
     """Every relation the conformed SQL may read: `schema.name` -> column -> type."""
-    found = {"ops.meta": {"key": "VARCHAR", "value": "VARCHAR"}, "master.survivorship_log": _SURVIVORSHIP}
+    found = {"ops.meta": {"key": "VARCHAR", "value": "VARCHAR"}}
     for path in sorted((ROOT / "assets" / "intake").glob("*.yml")):
         shape = _yaml(path)
         found[f"intake.{shape['intake']}"] = {n: c["type"] for n, c in shape["columns"].items()} | _INTAKE_META
@@ -87,10 +75,12 @@ def relations() -> dict[str, dict[str, str]]:
         rules = _yaml(path)
         name, sk = rules["domain"], {rules["surrogate"]: "BIGINT"}
         attributes = {n: c["type"] for n, c in rules["attributes"].items()}
+        named = [n.removesuffix("_key") + "_sk" for n, c in rules["attributes"].items() if "references" in c]
+        resolved = dict.fromkeys(named, "BIGINT")
         published = dict.fromkeys(rules["published"].values(), "VARCHAR")
         found[f"intake.{name}"] = attributes | dict.fromkeys(rules["identifiers"], "VARCHAR") | _INTAKE_META
         found[f"master.xref_{name}"] = {"source_system": "VARCHAR", "source_key": "VARCHAR"} | sk | _XREF
-        found[f"master.golden_{name}"] = sk | attributes | published | _GOLDEN
+        found[f"master.golden_{name}"] = sk | attributes | resolved | published | _GOLDEN
     return found
 
 
