@@ -9,18 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from connectors.contract import FeedContract
 from connectors.errors import ConcordError
 from connectors.interface import Delivery
-from store.control import Control
 from store.landing import Landing
 from store.spool import Read
 from store.staging import FeedStaged, stage_feed
 from store.working import Working
+
+if TYPE_CHECKING:
+    from store.control import Control
 
 #: Guards that a steward may waive, and the prefix of those of control totals.
 WAIVABLE = frozenset({"guard.min_rows", "guard.reject_threshold", "guard.deletes", "totals.rows"})

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from connectors.interface import Delivery
-from store.control import Waiver
 from store.working import sql
+
+if TYPE_CHECKING:
+    from store.control import Waiver
 
 
 def add(

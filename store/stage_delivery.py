@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import duckdb
 
@@ -18,12 +18,14 @@ from connectors.errors import ContractViolation
 from connectors.interface import Delivery
 from store import apply, rejects
 from store.apply import Counts, Guard
-from store.control import Waiver
 from store.crash import crash_point, register
 from store.feed_tables import FeedTable, contract_hash, is_empty
 from store.landing import names_seen, verify
 from store.spool import Inlet, Read, Spooled, load_first, new_rejects, refuse_bad_keys, spool
 from store.working import sql
+
+if TYPE_CHECKING:
+    from store.control import Waiver
 
 State = Literal["applied", "unchanged", "duplicate", "quarantined"]
 

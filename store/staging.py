@@ -14,19 +14,20 @@ import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from connectors.contract import FeedContract
 from connectors.errors import PermanentSourceError
 from connectors.interface import Delivery, FeedState
-
 from store import apply
-from store.control import Waiver
 from store.feed_tables import contract_hash, drop_tables, ensure_tables, feed_tables, rewind
 from store.landing import Landing, names_seen
 from store.spool import Inlet, Read, new_rejects, spool
 from store.stage_delivery import DeliveryStaged, Stage, State, stage_delivery
 from store.working import Working, any_row, literal, quote
+
+if TYPE_CHECKING:
+    from store.control import Waiver
 
 __all__ = ["DeliveryStaged", "FeedStaged", "ensure_tables", "feed_state", "stage_feed"]
 
