@@ -95,6 +95,8 @@ class X12Connector:
         self.contract, self.format, self.source = contract, contract.format, source
         self.files = FileSource(folder, contract, source_name)
         self._empty: dict[str, pa.RecordBatch] = {}
+        #: Types values; each reading has a cursor of its own, so that files may be read in parallel.
+        self._engine = duckdb.connect(":memory:", config={"threads": 1})
         self._check_contract()
 
     def discover(self, state: FeedState, *, sweep: bool) -> Iterator[Offer]:
@@ -118,7 +120,7 @@ class X12Connector:
         """Rows and rejects of a landed file: strays and envelope faults first, then the sets in file order."""
         data, array = _open(delivery.path)
         text = Text(array)
-        with closing(duckdb.connect(":memory:")) as con:
+        with closing(self._engine.cursor()) as con:
             reading = _Reading(delivery, text, con, data.find(b"\0") >= 0)
             envelope = scan(data, text)
             yield self._envelope_batch(reading, envelope)
