@@ -222,12 +222,14 @@ class DelimitedConnector:
     def _read_csv(self, path: Path, layout: _Layout) -> str:
         columns = ", ".join(f"{text(f'f{i}')}: 'VARCHAR'" for i in range(len(layout.names)))
         quote, escape = self.format.quote or "", self.format.escape or self.format.quote or ""
-        return (
-            f"(SELECT *, row_number() OVER () + {layout.first_line - 1} AS {ROW_NO} FROM read_csv({text(str(path))}, "
-            f"auto_detect = false, header = false, skip = {layout.first_line - 1}, "
-            f"delim = {text(self.format.delimiter)}, quote = {text(quote)}, escape = {text(escape)}, columns = {{{columns}}}, strict_mode = true, "
-            "null_padding = false, max_line_size = 16000000))"
+        skipped = layout.first_line - 1
+        options = (
+            f"auto_detect = false, header = false, skip = {skipped}, delim = {text(self.format.delimiter)}, "
+            f"quote = {text(quote)}, escape = {text(escape)}, columns = {{{columns}}}, strict_mode = true, "
+            "null_padding = false, max_line_size = 16000000"
         )
+        file = text(str(path))
+        return f"(SELECT *, row_number() OVER () + {skipped} AS {ROW_NO} FROM read_csv({file}, {options}))"
 
     def _careful(self, path: Path, layout: _Layout, tally: _Tally) -> Iterator[Batch]:
         """Line by line, from behind the last row that was read."""

@@ -40,7 +40,7 @@ HomeOption = Annotated[
 
 @app.command(
     epilog="Examples:  concord sync  |  concord sync --network openboxes_tryton --cadence hourly  |  "
-    "concord sync --feeds main_erp.purchase_line --dry-run"
+    "concord sync --feeds legacy_erp.po_line --dry-run"
 )
 def sync(
     network: NetworkOption = None,
@@ -102,7 +102,7 @@ def query(
 
 @app.command(
     epilog="Examples:  concord explain dim_item 17  |  concord explain dim_item 17 description  |  "
-    "concord explain fact_receipt_line 'main_erp:4711' qty_base"
+    "concord explain fact_receipt_line 'legacy_erp:4711' qty_base"
 )
 def explain(
     table: str,

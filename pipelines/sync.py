@@ -26,6 +26,7 @@ from rich.table import Table
 from assets.report import SyncReport
 from assets.settings import Settings, load_settings, package_root
 from connectors.catalogue import load_network
+from pipelines.views import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -147,13 +148,6 @@ def print_dry_run(settings: Settings, cadence: str, feeds: list[str] | None, out
     return 1 if failed else 0
 
 
-def plain(text: str) -> str:
-    """Text of a source made harmless for the terminal: no markup, no control characters."""
-    from rich.markup import escape
-
-    return escape("".join(ch if ch.isprintable() else "\N{REPLACEMENT CHARACTER}" for ch in text))
-
-
 def print_summary(report: SyncReport, settings: Settings, out: Console) -> None:
     """What the sync did: feeds, tables, checks, version, and where to look next."""
     print_feeds(report, out)
@@ -175,10 +169,10 @@ def print_feeds(report: SyncReport, out: Console) -> None:
     busy = [feed for feed in report.feeds.values() if not feed.is_quiet]
     if not busy:
         return
-    table = Table(title="feeds")
-    table.add_column("feed")
-    for heading in ("new", "duplicate", "quarantined", "rows read", "accepted", "rejected", "changed", "deleted"):
-        table.add_column(heading, justify="right")
+    table = Table(title="feeds (deliveries new, duplicate, quarantined; rows)")
+    table.add_column("feed", overflow="fold")
+    for heading in ("new", "dup.", "quar.", "read", "accepted", "rejected", "changed", "deleted"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for feed in busy:
         counts = (
             feed.new_deliveries,
@@ -227,6 +221,8 @@ def headline(report: SyncReport) -> str:
 
 def print_where_to_look(report: SyncReport, settings: Settings, out: Console) -> None:
     """The next commands a reader may want."""
+    if report.version is None:
+        return
     lines = [
         f"store      {settings.home / 'published' / 'reporting.duckdb'}",
         'look       concord query "SELECT item_no, description FROM v1.dim_item LIMIT 5"',
