@@ -168,9 +168,11 @@ def test_a_transaction_that_has_not_written_yet_holds_the_bound(
 
 
 def test_a_prepared_transaction_keeps_the_watermark_where_it_is(
-    replica: Replica, source: str, user: psycopg.Connection[Any]
+    replica: Replica, source: str, user: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(database_source, "PREPARED_LOOKBACK", timedelta(0))  # as if it had begun long before PREPARE
     user.execute(f"UPDATE move SET qty = 99, write_date = {NOW} WHERE id = 5")
+    after_settling()
     user.execute("PREPARE TRANSACTION 'slow'")
     user.rollback()
     after_settling()
