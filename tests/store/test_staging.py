@@ -498,14 +498,15 @@ OPS = "SELECT delivery_id, state, reason, rows_read, rows_accepted, rows_rejecte
 REJECTS = "SELECT * EXCLUDE (recorded_ts, change_seq) FROM ops.rejected_record ORDER BY ALL"
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(histories(), st.data())
 def test_any_order_and_repetition_gives_the_same(story: tuple[FeedContract, list[Sent]], data: st.DataObject) -> None:
     check_any_order(story, data)
 
 
 @pytest.mark.heavy
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.timeout(1800)
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(histories(), st.data())
 def test_any_order_at_length(story: tuple[FeedContract, list[Sent]], data: st.DataObject) -> None:
     check_any_order(story, data)
