@@ -668,7 +668,7 @@ class Candidate:
     def _confirm_base(self) -> None:
         base = self._s.base
         nothing = all(name in self.built for name in self.order) and not self.worth_publishing
-        if base is None or not nothing or base.basis.change_seq == self._s.change_seq:
+        if base is None or not nothing or self._stands_at(base.basis):
             return
         # Ops tables were not written: they stand where they stood, and know nothing of another working database.
         same = base.basis.working_id == self._s.working_id
@@ -676,6 +676,9 @@ class Candidate:
         now = self._basis()
         tables = {name: b for name, b in now.tables.items() if name in self.order} | ops
         v.confirm(self._s.home, base.manifest.version, replace(now, tables=tables))
+
+    def _stands_at(self, basis: v.Basis) -> bool:
+        return (basis.working_id, basis.change_seq) == (self._s.working_id, self._s.change_seq)
 
     def close(self) -> None:
         """Discard, unless it was published."""
