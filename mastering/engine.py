@@ -84,7 +84,7 @@ def master_domain(
     _fixed_labels(con, rules, change_seq)
     key = _secret(secret_key)
     rules_hash = _rules_hash(rules, source_systems or {}, key)
-    before = con.execute("SELECT rules_hash, horizon FROM master.state WHERE domain = ?", [rules.domain]).fetchone()
+    before = _state(con, rules)
     from_scratch = before is not None and before[0] != rules_hash
     con.execute("CREATE OR REPLACE TEMP TABLE m_changed (source_system VARCHAR, source_key VARCHAR)")
     stated = update_statements(
@@ -110,6 +110,13 @@ def master_domain(
     for name in ("m_changed", "m_moved", "i_source"):
         con.execute(f"DROP TABLE IF EXISTS {name}")
     return outcome
+
+
+def _state(con: Connection, rules: DomainRules) -> tuple[str, datetime] | None:
+    """Rules hash and horizon of the last call that did something; None before the first."""
+    query = "SELECT rules_hash, horizon FROM master.state WHERE domain = ?"
+    rows = con.execute(query, [rules.domain]).fetchall()
+    return (rows[0][0], rows[0][1]) if rows else None
 
 
 def _secret(given: bytes | None) -> bytes | None:

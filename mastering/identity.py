@@ -27,7 +27,8 @@ UNKNOWN, UNRESOLVED = -1, -2
 _FULL_SHARE = 0.3
 _TABLES = (
     "i_identifier i_namespace i_scope i_key i_evidence i_evidence_new i_touched i_reach i_front i_more i_rec i_node"
-    " i_veto i_cluster i_attached i_placed i_golden i_xref i_xref_before i_edge i_label"
+    " i_veto i_cluster i_pointed i_pointed_veto i_cluster_veto"
+    " i_attached i_placed i_golden i_xref i_xref_before i_edge i_label"
 )
 
 
@@ -192,7 +193,7 @@ def _cluster(con: Connection, rules: DomainRules, names: Mapping[str, str], valu
         exclusive = _facts(con, "SELECT rec, source_no FROM i_rec WHERE NOT is_reference AND is_live = ?", True)
     clusters = link(count, levels, vetoes, exclusive)
     keep(con, "i_cluster", pa.table({"rec": np.arange(count, dtype=np.int64), "cluster": clusters}))
-    for step in ("attached", "placed"):
+    for step in ("pointed", "pointed_vetoes", "cluster_vetoes", "attached", "placed"):
         run(con, f"identity.{step}", names, values)
 
 

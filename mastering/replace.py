@@ -42,12 +42,37 @@ def replace_rows(
     columns = [str(row[0]) for row in con.execute(f"DESCRIBE {new}").fetchall()]
     old = f"SELECT t.rowid AS d_row, t.* FROM {table} AS t WHERE {scope}"
     con.execute(f"CREATE OR REPLACE TEMP TABLE d_old AS {old}", dict(values) or None)
+    if not scalar(con, "SELECT count(*) FROM d_old"):
+        return Replaced(0, _insert_all(con, table, new, columns, change_seq, seq_column, key, changed_keys))
     _match(con, new, columns)
     removed = _remove(con, table, key, changed_keys)
     added = _add(con, table, new, columns, change_seq, seq_column, key, changed_keys)
     for name in ("d_old", "d_same"):
         con.execute(f"DROP TABLE {name}")
     return Replaced(removed, added)
+
+
+def _insert_all(
+    con: Connection,
+    table: str,
+    new: str,
+    columns: Sequence[str],
+    change_seq: int,
+    seq_column: str,
+    key: Sequence[str],
+    changed_keys: str | None,
+) -> int:
+    """Nothing was there: no need to compare."""
+    count = int(scalar(con, f"SELECT count(*) FROM {new}"))
+    if count:
+        _note(con, changed_keys, key, f"FROM {new}")
+        _insert(con, table, columns, change_seq, seq_column, f"FROM {new}")
+    return count
+
+
+def _insert(con: Connection, table: str, columns: Sequence[str], change_seq: int, seq_column: str, source: str) -> None:
+    names = ", ".join(quoted(c) for c in columns)
+    con.execute(f"INSERT INTO {table} ({names}, {quoted(seq_column)}) SELECT {names}, {int(change_seq)} {source}")
 
 
 def _match(con: Connection, new: str, columns: Sequence[str]) -> None:
@@ -80,8 +105,7 @@ def _add(
     count = int(scalar(con, f"SELECT count(*) {come}"))
     if count:
         _note(con, changed_keys, key, come)
-        names = ", ".join(quoted(c) for c in columns)
-        con.execute(f"INSERT INTO {table} ({names}, {quoted(seq_column)}) SELECT {names}, {int(change_seq)} {come}")
+        _insert(con, table, columns, change_seq, seq_column, come)
     return count
 
 

@@ -74,5 +74,6 @@ def keep(con: Connection, name: str, table: pa.Table) -> None:
 
 def scalar(con: Connection, query: str, values: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - any SQL type
     """The first column of the first row, None where there is no row."""
-    row = con.execute(query, dict(values) if values else None).fetchone()
-    return None if row is None else row[0]
+    # Fetched to the end: DuckDB 2 refuses other work on a connection with an unfinished result.
+    rows = con.execute(query, dict(values) if values else None).fetchall()
+    return rows[0][0] if rows else None

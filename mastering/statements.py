@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import pyarrow as pa
-from connectors.errors import ConfigurationError
 
+from connectors.errors import ConfigurationError
 from mastering.identifiers import SCHEMES, Verdict, keyed_hash
 from mastering.replace import replace_rows
 from mastering.rules import DomainRules, Identifier
@@ -200,18 +200,18 @@ def _store(con: Connection, values: dict[str, object]) -> Stated:
     )
     bound = {"domain": values["domain"], "since": values["since"]}
     seq = int(str(values["change_seq"]))
-    done = None
-    for table in ("record", "statement"):
-        done = replace_rows(
-            con,
-            f"master.{table}",
-            f"s_{table}",
-            scope=later,
-            values=bound,
-            change_seq=seq,
-            seq_column="change_seq",
-            key=KEY,
-            changed_keys="m_changed",
-        )
-    assert done is not None
+    replace_rows(
+        con,
+        "master.record",
+        "s_record",
+        scope=later,
+        values=bound,
+        change_seq=seq,
+        seq_column="change_seq",
+        key=KEY,
+        changed_keys="m_changed",
+    )
+    done = replace_rows(
+        con, "master.statement", "s_statement", scope=later, values=bound, change_seq=seq, seq_column="change_seq"
+    )
     return Stated(done.added, done.removed)

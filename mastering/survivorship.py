@@ -24,12 +24,12 @@ from mastering.sqlfile import Connection, keep, literal, quoted, run, scalar
 _STAMP = pa.timestamp("us", "UTC")
 _RULE = pa.schema(
     [
-        ("attribute", pa.string()),
-        ("source_system", pa.string()),
+        ("attribute_no", pa.int64()),
+        ("source_no", pa.int64()),
         ("begins", _STAMP),
         ("ends", _STAMP),
         ("place", pa.int64()),
-        ("rule", pa.string()),
+        ("rule_no", pa.int64()),
         ("scope_attribute", pa.string()),
         ("scope_value", pa.string()),
         ("max_age_hours", pa.int64()),
@@ -37,8 +37,8 @@ _RULE = pa.schema(
     ]
 )
 _TABLES = (
-    "v_golden v_member v_version v_dead v_attribute v_statement v_rule v_cut v_pass v_span v_candidate v_ranked v_won"
-    " v_log v_reference v_point v_cell v_golden_new"
+    "v_golden v_member v_version v_dead v_attribute v_statement v_rule v_rule_text v_cut v_pass v_span v_candidate"
+    " v_ballot v_won v_log v_reference v_point v_cell v_golden_new"
 )
 
 
@@ -181,27 +181,32 @@ def update_golden(
 
 
 def _rule_tables(con: Connection, rules: DomainRules, systems: Mapping[str, str], horizon: datetime) -> None:
-    columns = {name: rules.published.get(name, name) for name in rules.survivable}
-    con.execute("CREATE OR REPLACE TEMP TABLE v_attribute (stated VARCHAR, attribute VARCHAR)")
-    con.execute("CREATE OR REPLACE TEMP TABLE v_cut (attribute VARCHAR, instant TIMESTAMPTZ)")
-    rows: list[RuleRow] = []
-    for stated, column in columns.items():
-        con.execute("INSERT INTO v_attribute VALUES (?, ?)", [stated, column])
-        for at in rule_dates(rules, stated, horizon):
-            con.execute("INSERT INTO v_cut VALUES (?, ?)", [column, at])
-        rows += [_named(row, column) for row in rule_rows(rules, stated, systems)]
-    table = pa.table(
-        [pa.array([getattr(row, field.name) for row in rows], field.type) for field in _RULE], schema=_RULE
-    )
-    keep(con, "v_rule", table)
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE v_log AS SELECT * EXCLUDE (_change_seq) FROM master.survivorship_log LIMIT 0"
-    )
+    con.execute("CREATE OR REPLACE TEMP TABLE v_attribute (stated VARCHAR, attribute VARCHAR, attribute_no BIGINT)")
+    con.execute("CREATE OR REPLACE TEMP TABLE v_cut (attribute_no BIGINT, instant TIMESTAMPTZ)")
+    rows: list[tuple[int, RuleRow]] = []
+    for number, stated in enumerate(rules.survivable):
+        con.execute("INSERT INTO v_attribute VALUES (?, ?, ?)", [stated, rules.published.get(stated, stated), number])
+        for instant in rule_dates(rules, stated, horizon):
+            con.execute("INSERT INTO v_cut VALUES (?, ?)", [number, instant])
+        rows += [(number, row) for row in rule_rows(rules, stated, systems)]
+    texts = {text: number for number, text in enumerate(dict.fromkeys(row.rule for _, row in rows))}
+    keep(con, "v_rule", _rule_table(con, rows, texts))
+    keep(con, "v_rule_text", pa.table({"rule_no": list(texts.values()), "rule": pa.array(list(texts), pa.string())}))
+    log = "SELECT * EXCLUDE (_change_seq) FROM master.survivorship_log LIMIT 0"
+    con.execute(f"CREATE OR REPLACE TEMP TABLE v_log AS {log}")
 
 
-def _named(row: RuleRow, column: str) -> RuleRow:
-    """The row under the name that the golden table has for the attribute."""
-    return RuleRow(column, *[getattr(row, field.name) for field in _RULE][1:])
+def _rule_table(con: Connection, rows: Sequence[tuple[int, RuleRow]], texts: Mapping[str, int]) -> pa.Table:
+    """The rule rows with numbers in place of names."""
+    sources = dict(con.execute("SELECT source_system, source_no FROM i_source").fetchall())
+    columns = {
+        "attribute_no": [number for number, _ in rows],
+        "source_no": [sources[row.source_system] for _, row in rows],
+        "rule_no": [texts[row.rule] for _, row in rows],
+    }
+    same = [field.name for field in _RULE if field.name not in columns]
+    columns |= {name: [getattr(row, name) for _, row in rows] for name in same}
+    return pa.table([pa.array(columns[field.name], field.type) for field in _RULE], schema=_RULE)
 
 
 def _decide(con: Connection, rules: DomainRules, names: Mapping[str, str], values: Mapping[str, Any]) -> None:
@@ -211,13 +216,13 @@ def _decide(con: Connection, rules: DomainRules, names: Mapping[str, str], value
     for attributes in (scopes, others):
         if not attributes:
             continue
-        con.execute("CREATE OR REPLACE TEMP TABLE v_pass (attribute VARCHAR, has_limit BOOLEAN, has_scope BOOLEAN)")
+        con.execute("CREATE OR REPLACE TEMP TABLE v_pass (attribute_no BIGINT, has_limit BOOLEAN, has_scope BOOLEAN)")
         for name in attributes:
             entries = rules.entries(name)
             has_limit = any(entry.max_age_hours for entry in entries)
             has_scope = any(entry.scope for entry in entries)
-            con.execute("INSERT INTO v_pass VALUES (?, ?, ?)", [rules.published.get(name, name), has_limit, has_scope])
-        for step in ("spans", "candidates", "candidates_on_condition", "ranked", "won", "log"):
+            con.execute("INSERT INTO v_pass VALUES (?, ?, ?)", [rules.survivable.index(name), has_limit, has_scope])
+        for step in ("spans", "candidates", "candidates_on_condition", "ballots", "won", "log"):
             run(con, f"survivorship.{step}", names, values)
 
 
@@ -299,6 +304,6 @@ def _store(con: Connection, rules: DomainRules, names: Mapping[str, str], values
         key=[rules.surrogate],
         changed_keys="v_changed",
     )
-    found = con.execute("SELECT count(DISTINCT sk) FROM v_changed").fetchone()
+    found = int(scalar(con, "SELECT count(DISTINCT sk) FROM v_changed"))
     con.execute("DROP TABLE v_changed")
-    return int(found[0]) if found else 0
+    return found

@@ -221,31 +221,44 @@ INNER JOIN i_rec AS r ON e.source_system = r.source_system AND e.source_key = r.
 INNER JOIN i_identifier AS i ON e.identifier = i.identifier
 WHERE e.domain = $domain AND i.veto AND e.fault IS NULL AND NOT e.is_poisoned
 
+-- :pointed
+-- Clusters that the values of a reference record point to.
+CREATE OR REPLACE TEMP TABLE i_pointed AS
+SELECT DISTINCT r.rec, c.cluster
+FROM i_node AS r
+INNER JOIN i_node AS n ON r.level = n.level AND r.value_no = n.value_no AND NOT n.is_reference
+INNER JOIN i_cluster AS c ON n.rec = c.rec
+WHERE r.is_reference
+
+-- :pointed_vetoes
+-- In steps, so that no order of joins can go through the identifier alone.
+CREATE OR REPLACE TEMP TABLE i_pointed_veto AS
+SELECT p.rec, p.cluster, v.identifier, v.value_no
+FROM i_pointed AS p
+INNER JOIN i_veto AS v ON p.rec = v.rec
+
+-- :cluster_vetoes
+-- A cluster has at most one value of a veto.
+CREATE OR REPLACE TEMP TABLE i_cluster_veto AS
+SELECT DISTINCT c.cluster, v.identifier, v.value_no
+FROM i_veto AS v
+INNER JOIN i_cluster AS c ON v.rec = c.rec
+
 -- :attached
 -- The one cluster that a reference record's values point to; none where they point to several or it is excluded.
 CREATE OR REPLACE TEMP TABLE i_attached AS
-WITH pointed AS (
-    SELECT DISTINCT r.rec, c.cluster
-    FROM i_node AS r
-    INNER JOIN i_node AS n ON r.level = n.level AND r.value_no = n.value_no AND NOT n.is_reference
-    INNER JOIN i_cluster AS c ON n.rec = c.rec
-    WHERE r.is_reference
-),
-
-excluded AS (
+WITH excluded AS (
     SELECT DISTINCT p.rec, p.cluster
-    FROM pointed AS p
-    INNER JOIN i_veto AS mine ON p.rec = mine.rec
-    INNER JOIN i_cluster AS c ON p.cluster = c.cluster
-    INNER JOIN i_veto AS theirs
-        ON c.rec = theirs.rec AND mine.identifier = theirs.identifier AND mine.value_no <> theirs.value_no
+    FROM i_pointed_veto AS p
+    INNER JOIN i_cluster_veto AS v ON p.cluster = v.cluster AND p.identifier = v.identifier
+    WHERE p.value_no <> v.value_no
 )
 
 SELECT
     p.rec,
     CASE WHEN count(*) = 1 AND count(e.cluster) = 0 THEN min(p.cluster) END AS cluster,
     CASE WHEN count(e.cluster) > 0 THEN 'vetoed' WHEN count(*) > 1 THEN 'ambiguous' END AS trouble
-FROM pointed AS p
+FROM i_pointed AS p
 LEFT JOIN excluded AS e ON p.rec = e.rec AND p.cluster = e.cluster
 GROUP BY p.rec
 
@@ -353,8 +366,7 @@ holder AS (
 clash AS (
     SELECT h.level, h.value_no, v.identifier
     FROM holder AS h
-    INNER JOIN i_cluster AS c ON h.cluster = c.cluster
-    INNER JOIN i_veto AS v ON c.rec = v.rec
+    INNER JOIN i_cluster_veto AS v ON h.cluster = v.cluster
     GROUP BY h.level, h.value_no, v.identifier
     HAVING count(DISTINCT v.value_no) > 1
 ),

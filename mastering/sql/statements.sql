@@ -126,10 +126,21 @@ WITH standing AS (
     WHERE s.domain = $domain AND s.valid_from < $since AND (s.valid_to IS NULL OR s.valid_to >= $since)
 ),
 
+once AS (
+    -- Records that are new and say one thing only: nothing to compare with.
+    SELECT w.source_system, w.source_key
+    FROM s_wide AS w
+    ANTI JOIN standing AS s ON w.source_system = s.source_system AND w.source_key = s.source_key
+    GROUP BY w.source_system, w.source_key
+    HAVING count(*) = 1
+),
+
 pair AS (
     SELECT source_system, source_key, attribute FROM standing
     UNION
-    SELECT source_system, source_key, attribute FROM s_value
+    SELECT v.source_system, v.source_key, v.attribute
+    FROM s_value AS v
+    ANTI JOIN once AS o ON v.source_system = o.source_system AND v.source_key = o.source_key
 ),
 
 said AS (
@@ -183,3 +194,18 @@ SELECT
     valid_to
 FROM span
 WHERE value IS NOT NULL
+UNION ALL
+SELECT
+    $domain,
+    v.source_system,
+    v.source_key,
+    v.attribute,
+    v.value,
+    v.raw_value,
+    v.fault,
+    v._delivery_id,
+    v._source_row_no,
+    v._at,
+    NULL
+FROM s_value AS v
+SEMI JOIN once AS o ON v.source_system = o.source_system AND v.source_key = o.source_key

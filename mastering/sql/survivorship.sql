@@ -47,10 +47,13 @@ WHERE live = 0
 
 -- :statements
 -- Valid values of the members. The last values of a record that every source deleted stay until it is back.
+-- A slot is one attribute of one golden record.
 CREATE OR REPLACE TEMP TABLE v_statement AS
 SELECT
     m.sk,
-    a.attribute,
+    a.attribute_no,
+    m.sk * 1000 + a.attribute_no AS slot,
+    y.source_no,
     s.source_system,
     s.source_key,
     s.value,
@@ -62,6 +65,7 @@ SELECT
 FROM master.statement AS s
 INNER JOIN v_member AS m ON s.source_system = m.source_system AND s.source_key = m.source_key
 INNER JOIN v_attribute AS a ON s.attribute = a.stated
+INNER JOIN i_source AS y ON s.source_system = y.source_system
 LEFT JOIN v_dead AS d ON m.sk = d.sk AND s.valid_to = d.died
 WHERE s.domain = $domain AND s.fault IS NULL
 
@@ -70,7 +74,9 @@ WHERE s.domain = $domain AND s.fault IS NULL
 INSERT INTO v_statement
 SELECT
     d.sk,
-    $deleted_attribute,
+    a.attribute_no,
+    d.sk * 1000 + a.attribute_no,
+    y.source_no,
     v.source_system,
     v.source_key,
     $deleted_value,
@@ -81,98 +87,99 @@ SELECT
     TRUE
 FROM v_dead AS d
 INNER JOIN v_version AS v ON d.sk = v.sk AND d.died = v.valid_from AND NOT v.is_live
+INNER JOIN i_source AS y ON v.source_system = y.source_system
+INNER JOIN v_attribute AS a ON a.attribute = $deleted_attribute
 QUALIFY row_number() OVER (PARTITION BY d.sk, d.died ORDER BY v.place) = 1
 
 -- :spans
--- The intervals of an attribute within which neither what is said nor who is asked changes.
+-- The intervals of a slot within which neither what is said nor who is asked changes.
 CREATE OR REPLACE TEMP TABLE v_span AS
-WITH spoken AS (
-    SELECT sk, attribute, min(valid_from) AS first_said
-    FROM v_statement
-    WHERE attribute IN (SELECT attribute FROM v_pass)
-    GROUP BY sk, attribute
+WITH said AS (
+    SELECT s.sk, s.slot, s.valid_from, s.valid_to, p.attribute_no, p.has_limit, p.has_scope
+    FROM v_statement AS s
+    INNER JOIN v_pass AS p ON s.attribute_no = p.attribute_no
+),
+
+spoken AS (
+    SELECT sk, slot, attribute_no, has_limit, has_scope, min(valid_from) AS first_said
+    FROM said
+    GROUP BY sk, slot, attribute_no, has_limit, has_scope
 ),
 
 point AS (
-    SELECT s.sk, s.attribute, s.valid_from AS instant FROM v_statement AS s SEMI JOIN v_pass AS p ON s.attribute = p.attribute
+    SELECT slot, valid_from AS instant FROM said
     UNION
-    SELECT s.sk, s.attribute, s.valid_to FROM v_statement AS s SEMI JOIN v_pass AS p ON s.attribute = p.attribute WHERE s.valid_to IS NOT NULL
+    SELECT slot, valid_to FROM said WHERE valid_to IS NOT NULL
     UNION
     -- Days on which the rules of the attribute change.
-    SELECT f.sk, f.attribute, c.instant FROM spoken AS f INNER JOIN v_cut AS c ON f.attribute = c.attribute AND f.first_said < c.instant
+    SELECT f.slot, c.instant
+    FROM spoken AS f
+    INNER JOIN v_cut AS c ON f.attribute_no = c.attribute_no AND f.first_said < c.instant
     UNION
     -- Any change of the golden record is a moment at which an attribute with a staleness limit is looked at again.
-    SELECT f.sk, f.attribute, s.valid_from
-    FROM spoken AS f
-    INNER JOIN v_pass AS p ON f.attribute = p.attribute AND p.has_limit
+    SELECT f.slot, s.valid_from
+    FROM (SELECT * FROM spoken WHERE has_limit) AS f
     INNER JOIN v_statement AS s ON f.sk = s.sk AND f.first_said < s.valid_from
     UNION
     -- Changes of an attribute that scopes this one.
-    SELECT f.sk, f.attribute, w.valid_from
-    FROM spoken AS f
-    INNER JOIN v_pass AS p ON f.attribute = p.attribute AND p.has_scope
-    INNER JOIN v_log AS w ON f.sk = w.sk AND f.first_said < w.valid_from
-    UNION
-    SELECT f.sk, f.attribute, w.valid_to
-    FROM spoken AS f
-    INNER JOIN v_pass AS p ON f.attribute = p.attribute AND p.has_scope
-    INNER JOIN v_log AS w ON f.sk = w.sk AND f.first_said < w.valid_to
+    SELECT f.slot, w.instant
+    FROM (SELECT * FROM spoken WHERE has_scope) AS f
+    INNER JOIN (
+        SELECT sk, valid_from AS instant FROM v_log
+        UNION
+        SELECT sk, valid_to FROM v_log
+    ) AS w ON f.sk = w.sk AND f.first_said < w.instant
+),
+
+listed AS (
+    SELECT slot, list_sort(list(instant)) AS instants
+    FROM point
+    GROUP BY slot
 )
 
-SELECT sk, attribute, instant, lead(instant) OVER (PARTITION BY sk, attribute ORDER BY instant) AS until
-FROM point
+SELECT slot, unnest(instants) AS instant, unnest(list_append(instants[2:], NULL)) AS until
+FROM listed
 
 -- :candidates
 -- Who says what in each interval, with the place that the rules give him.
 CREATE OR REPLACE TEMP TABLE v_candidate AS
 SELECT
-    p.sk,
-    p.attribute,
+    p.slot,
     p.instant,
     p.until,
-    s.source_system,
-    s.source_key,
-    s.value,
-    s.delivery_id,
-    s.source_row_no,
-    s.valid_from,
+    s.rowid AS said,
     CASE WHEN s.is_obituary THEN -1 ELSE r.place END AS place,
-    CASE WHEN s.is_obituary THEN 'deleted by every source' ELSE r.rule END AS rule
+    r.rule_no
 FROM v_span AS p
 INNER JOIN v_statement AS s
-    ON p.sk = s.sk AND p.attribute = s.attribute AND s.valid_from <= p.instant AND (s.valid_to IS NULL OR s.valid_to > p.instant)
+    ON p.slot = s.slot AND s.valid_from <= p.instant AND (s.valid_to IS NULL OR s.valid_to > p.instant)
 INNER JOIN v_rule AS r
-    ON s.attribute = r.attribute
-        AND s.source_system = r.source_system
+    ON s.attribute_no = r.attribute_no
+        AND s.source_no = r.source_no
         AND (r.begins IS NULL OR r.begins <= p.instant)
         AND (r.ends IS NULL OR r.ends > p.instant)
 WHERE NOT r.is_conditional
 
 -- :candidates_on_condition
+-- The same where the rules look at the golden record: the best place whose condition holds.
 INSERT INTO v_candidate
 SELECT
-    p.sk,
-    p.attribute,
+    p.slot,
     p.instant,
     p.until,
-    s.source_system,
-    s.source_key,
-    s.value,
-    s.delivery_id,
-    s.source_row_no,
-    s.valid_from,
+    s.rowid AS said,
     CASE WHEN s.is_obituary THEN -1 ELSE r.place END AS place,
-    CASE WHEN s.is_obituary THEN 'deleted by every source' ELSE r.rule END AS rule
+    r.rule_no
 FROM v_span AS p
 INNER JOIN v_statement AS s
-    ON p.sk = s.sk AND p.attribute = s.attribute AND s.valid_from <= p.instant AND (s.valid_to IS NULL OR s.valid_to > p.instant)
+    ON p.slot = s.slot AND s.valid_from <= p.instant AND (s.valid_to IS NULL OR s.valid_to > p.instant)
 INNER JOIN v_rule AS r
-    ON s.attribute = r.attribute
-        AND s.source_system = r.source_system
+    ON s.attribute_no = r.attribute_no
+        AND s.source_no = r.source_no
         AND (r.begins IS NULL OR r.begins <= p.instant)
         AND (r.ends IS NULL OR r.ends > p.instant)
 LEFT JOIN v_log AS w
-    ON p.sk = w.sk
+    ON s.sk = w.sk
         AND r.scope_attribute = w.attribute
         AND r.scope_value = w.value
         AND w.valid_from <= p.instant
@@ -181,112 +188,147 @@ WHERE
     r.is_conditional
     AND (r.scope_attribute IS NULL OR w.sk IS NOT NULL)
     AND (r.max_age_hours IS NULL OR p.instant <= s.valid_from + to_hours(r.max_age_hours))
-QUALIFY row_number() OVER (PARTITION BY p.sk, p.attribute, p.instant, s.source_system, s.source_key ORDER BY r.place) = 1
+QUALIFY row_number() OVER (PARTITION BY p.slot, p.instant, s.rowid ORDER BY r.place) = 1
 
--- :ranked
-CREATE OR REPLACE TEMP TABLE v_ranked AS
-WITH agreed AS (
-    SELECT *, count(*) OVER (PARTITION BY sk, attribute, instant, value) AS agreement
-    FROM v_candidate
+-- :ballots
+-- The candidates of an interval in the order of the decision: place, recency, agreement, value, key. Agreement is
+-- counted only where it can decide: between candidates of equal place and recency, when there are more than two.
+CREATE OR REPLACE TEMP TABLE v_ballot AS
+WITH cast_vote AS (
+    SELECT
+        c.slot,
+        c.instant,
+        any_value(c.until) AS until,
+        list_sort(list({
+            'place': c.place,
+            'recency': -epoch_us(s.valid_from),
+            'agreement': 0,
+            'value': s.value,
+            'source': s.source_system,
+            'key': s.source_key,
+            'said': c.said,
+            'rule_no': c.rule_no
+        })) AS votes
+    FROM v_candidate AS c
+    INNER JOIN v_statement AS s ON c.said = s.rowid
+    GROUP BY c.slot, c.instant
+),
+
+tied AS (
+    SELECT
+        *,
+        len(votes) > 2 AND votes[1].place = votes[2].place AND votes[1].recency = votes[2].recency AS is_tied
+    FROM cast_vote
 )
 
+SELECT slot, instant, until, votes
+FROM tied
+WHERE NOT is_tied
+UNION ALL
 SELECT
-    *,
-    row_number() OVER best AS n,
-    count(*) OVER (PARTITION BY sk, attribute, instant) AS candidates,
-    lead(place) OVER best AS next_place,
-    lead(valid_from) OVER best AS next_from,
-    lead(agreement) OVER best AS next_agreement,
-    lead(value) OVER best AS next_value
-FROM agreed
-WINDOW best AS (
-    PARTITION BY sk, attribute, instant
-    ORDER BY place, valid_from DESC, agreement DESC, value, source_system, source_key
-)
+    slot,
+    instant,
+    until,
+    list_sort(list_transform(votes, lambda x: {
+        'place': x.place,
+        'recency': x.recency,
+        'agreement': -CAST(len(list_filter(votes, lambda y: y.value = x.value)) AS INTEGER),
+        'value': x.value,
+        'source': x.source,
+        'key': x.key,
+        'said': x.said,
+        'rule_no': x.rule_no
+    }))
+FROM tied
+WHERE is_tied
 
 -- :won
 CREATE OR REPLACE TEMP TABLE v_won AS
-WITH loser AS (
-    SELECT
-        l.sk,
-        l.attribute,
-        l.instant,
-        CAST(to_json(list({'source': l.source_system, 'key': l.source_key, 'value': l.value} ORDER BY l.n)) AS VARCHAR) AS losers,
-        bool_or(l.place = w.place AND l.value <> w.value) AS is_contested
-    FROM v_ranked AS l
-    INNER JOIN v_ranked AS w ON l.sk = w.sk AND l.attribute = w.attribute AND l.instant = w.instant AND w.n = 1
-    WHERE l.candidates > 1 AND l.n > 1
-    GROUP BY l.sk, l.attribute, l.instant
-)
-
 SELECT
-    w.sk,
-    w.attribute,
-    w.instant,
-    w.until,
-    w.value,
-    w.source_system AS winner_source,
-    w.source_key AS winner_key,
-    w.delivery_id AS winner_delivery_id,
-    w.source_row_no AS winner_row_no,
-    w.rule || CASE
-        WHEN w.candidates = 1 THEN ''
-        WHEN w.next_place <> w.place THEN ', before the others'
-        WHEN w.next_from <> w.valid_from THEN ', most recent'
-        WHEN w.next_agreement <> w.agreement THEN ', most agreement'
-        WHEN w.next_value <> w.value THEN ', first by value'
+    b.slot,
+    b.instant,
+    b.until,
+    votes[1].said AS said,
+    CASE WHEN votes[1].place < 0 THEN 'deleted by every source' ELSE r.rule END || CASE
+        WHEN len(votes) = 1 THEN ''
+        WHEN votes[2].place <> votes[1].place THEN ', before the others'
+        WHEN votes[2].recency <> votes[1].recency THEN ', most recent'
+        WHEN votes[2].agreement <> votes[1].agreement THEN ', most agreement'
+        WHEN votes[2].value <> votes[1].value THEN ', first by value'
         ELSE ', first by key'
     END AS rule,
-    coalesce(l.losers, '[]') AS losers,
-    coalesce(l.is_contested, FALSE) AS is_contested
-FROM v_ranked AS w
-LEFT JOIN loser AS l ON w.sk = l.sk AND w.attribute = l.attribute AND w.instant = l.instant
-WHERE w.n = 1
+    CASE
+        WHEN len(votes) = 1 THEN '[]'
+        ELSE CAST(to_json(list_transform(votes[2:], lambda x: {'source': x.source, 'key': x.key, 'value': x.value})) AS VARCHAR)
+    END AS losers,
+    len(votes) > 1
+    AND len(list_filter(votes, lambda x: x.place = votes[1].place AND x.value <> votes[1].value)) > 0 AS is_contested
+FROM v_ballot AS b
+INNER JOIN v_rule_text AS r ON b.votes[1].rule_no = r.rule_no
 
 -- :log
 -- Neighbouring intervals with the same outcome are one.
 INSERT INTO v_log
-WITH flagged AS (
+WITH changing AS (
+    SELECT slot FROM v_won GROUP BY slot HAVING count(*) > 1
+),
+
+flagged AS (
     SELECT
         *,
         CASE
             WHEN
                 lag(until) OVER told = instant
-                AND lag(value) OVER told = value
-                AND lag(winner_source) OVER told = winner_source
-                AND lag(winner_key) OVER told = winner_key
-                AND lag(winner_delivery_id) OVER told IS NOT DISTINCT FROM winner_delivery_id
-                AND lag(winner_row_no) OVER told IS NOT DISTINCT FROM winner_row_no
+                AND lag(said) OVER told = said
                 AND lag(rule) OVER told = rule
                 AND lag(losers) OVER told = losers
                 THEN 0
             ELSE 1
         END AS is_new
-    FROM v_won
-    WINDOW told AS (PARTITION BY sk, attribute ORDER BY instant)
+    FROM v_won AS w
+    SEMI JOIN changing AS c ON w.slot = c.slot
+    WINDOW told AS (PARTITION BY slot ORDER BY instant)
 ),
 
 island AS (
-    SELECT *, sum(is_new) OVER (PARTITION BY sk, attribute ORDER BY instant) AS island
+    SELECT *, sum(is_new) OVER (PARTITION BY slot ORDER BY instant) AS island
     FROM flagged
+),
+
+outcome AS (
+    SELECT
+        slot,
+        min(instant) AS valid_from,
+        CASE WHEN bool_or(until IS NULL) THEN NULL ELSE max(until) END AS valid_to,
+        any_value(said) AS said,
+        any_value(rule) AS rule,
+        any_value(losers) AS losers,
+        any_value(is_contested) AS is_contested
+    FROM island
+    GROUP BY slot, island
+    UNION ALL
+    SELECT slot, instant, until, said, rule, losers, is_contested
+    FROM v_won AS w
+    ANTI JOIN changing AS c ON w.slot = c.slot
 )
 
 SELECT
     $domain AS domain,
-    sk,
-    attribute,
-    min(instant) AS valid_from,
-    CASE WHEN bool_or(until IS NULL) THEN NULL ELSE max(until) END AS valid_to,
-    any_value(value) AS value,
-    any_value(winner_source) AS winner_source,
-    any_value(winner_key) AS winner_key,
-    any_value(winner_delivery_id) AS winner_delivery_id,
-    any_value(winner_row_no) AS winner_row_no,
-    any_value(rule) AS rule,
-    any_value(losers) AS losers,
-    any_value(is_contested) AS is_contested
-FROM island
-GROUP BY sk, attribute, island
+    s.sk,
+    a.attribute,
+    o.valid_from,
+    o.valid_to,
+    s.value,
+    s.source_system AS winner_source,
+    s.source_key AS winner_key,
+    s.delivery_id AS winner_delivery_id,
+    s.source_row_no AS winner_row_no,
+    o.rule,
+    o.losers,
+    o.is_contested
+FROM outcome AS o
+INNER JOIN v_statement AS s ON o.said = s.rowid
+INNER JOIN v_attribute AS a ON s.attribute_no = a.attribute_no
 
 -- :points
 CREATE OR REPLACE TEMP TABLE v_point AS

@@ -106,7 +106,7 @@ class World:
     secret_key: bytes | None = b"of this home"
 
     def __post_init__(self) -> None:
-        self.con = duckdb.connect()
+        self.con = duckdb.connect(config={"preserve_insertion_order": False})
         self.con.execute("SET TimeZone = 'UTC'")
         self.con.execute("SET threads = 1")
         self.seq = 0
