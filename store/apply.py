@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 import duckdb
+
 from connectors.contract import FeedContract
 from connectors.interface import Delivery
-
 from store.feed_tables import FeedTable
 from store.working import any_row, quote, sql
 

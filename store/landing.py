@@ -28,7 +28,6 @@ from typing import Any, Literal
 
 from connectors.errors import ConfigurationError, PermanentSourceError, TransientSourceError
 from connectors.interface import Connector, Delivery, FeedState, Offer, Pulled
-
 from store.crash import crash_point, register
 
 #: Extensions a data file may carry in landing; any other name becomes `data.bin`.
@@ -50,11 +49,11 @@ register(
 )
 
 
-class FeedBusy(TransientSourceError):  # noqa: N818
+class FeedBusy(TransientSourceError):
     """Another pull of the same feed is running: retry when it is done."""
 
 
-class LandingCorrupt(PermanentSourceError):  # noqa: N818
+class LandingCorrupt(PermanentSourceError):
     """A delivery in landing is no longer what its manifest says."""
 
 
