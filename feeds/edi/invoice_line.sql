@@ -8,12 +8,13 @@ WITH line_charge AS (
         invoice_no,
         charged_line_no,
         line_occurrence,
+        interchange_ts,
         sum(CASE WHEN row_kind = 'tax' THEN charge_amount END) AS tax_amount,
         sum(CASE WHEN row_kind = 'freight' THEN charge_amount END) AS freight_amount,
         max(_change_seq) AS charge_seq
     FROM staged.x12__invoice_line
     WHERE row_kind IN ('tax', 'freight') AND charged_line_no IS NOT NULL AND NOT _is_deleted
-    GROUP BY sender, supplier_key, invoice_no, charged_line_no, line_occurrence
+    GROUP BY sender, supplier_key, invoice_no, charged_line_no, line_occurrence, interchange_ts
 ),
 
 ordered AS (
@@ -30,16 +31,30 @@ ordered AS (
     HAVING count(*) = 1
 ),
 
+stated AS (
+    SELECT
+        *,
+        -- An 810 is a whole document: what an earlier one of that number said and this one does not, is withdrawn.
+        max(interchange_ts) OVER (PARTITION BY sender, supplier_key, invoice_no) AS latest_ts,
+        max(_change_seq) OVER (PARTITION BY sender, supplier_key, invoice_no) AS document_seq,
+        -- The tax of a line that was refused stays a row of its own.
+        max(CASE WHEN row_kind = 'item' THEN 1 ELSE 0 END) OVER (
+            PARTITION BY sender, supplier_key, invoice_no, charged_line_no, line_occurrence
+        ) AS has_item
+    FROM staged.x12__invoice_line
+),
+
 line AS (
     SELECT
         *,
+        _is_deleted OR COALESCE(interchange_ts < latest_ts, FALSE) AS is_withdrawn,
         CASE price_basis
             WHEN 'HP' THEN CAST(0.01 AS DECIMAL(4, 3))
             WHEN 'TP' THEN CAST(0.001 AS DECIMAL(4, 3))
             ELSE CAST(1 AS DECIMAL(4, 3))
         END AS price_factor
-    FROM staged.x12__invoice_line
-    WHERE row_kind NOT IN ('tax', 'freight') OR charged_line_no IS NULL
+    FROM stated
+    WHERE row_kind NOT IN ('tax', 'freight') OR charged_line_no IS NULL OR has_item = 0
 )
 
 SELECT
@@ -79,8 +94,8 @@ SELECT
     l._delivery_id,
     l._source_row_no,
     l._valid_from,
-    l._is_deleted,
-    GREATEST(l._change_seq, c.charge_seq, o.ordered_seq) AS _change_seq
+    l.is_withdrawn AS _is_deleted,
+    GREATEST(l.document_seq, c.charge_seq, o.ordered_seq) AS _change_seq
 FROM line AS l
 LEFT JOIN line_charge AS c
     ON l.row_kind = 'item'
@@ -89,5 +104,6 @@ LEFT JOIN line_charge AS c
         AND l.invoice_no = c.invoice_no
         AND l.charged_line_no = c.charged_line_no
         AND l.line_occurrence = c.line_occurrence
+        AND l.interchange_ts = c.interchange_ts
 LEFT JOIN ordered AS o
     ON l.row_kind = 'item' AND l.receiver = o.sender AND l.po_no = o.po_no AND l.po_line_no = o.line_no

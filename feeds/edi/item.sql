@@ -95,7 +95,8 @@ SELECT
     item_key AS source_key,
     description,
     mfr_part_no,
-    -- The GTIN of the unit that is traded, often a case: it may differ from the base unit's and must not speak against it.
+    -- The GTIN of the unit that is traded, often a case: it may differ from the base unit's and must not speak
+    -- against it.
     gtin AS pack_gtin,
     ndc,
     buyer_item_no AS network_item_no,
