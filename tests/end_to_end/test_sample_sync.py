@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from store.crash import CRASH_POINTS
 from tests.end_to_end.harness import Home
 
 
@@ -86,14 +85,4 @@ def test_everything_twice_under_other_names_in_shuffled_order_gives_the_same_con
         shutil.copyfile(path, path.with_name(f"resent_{path.name}"))
     home.sync()
     assert home.one("SELECT count(*) FROM ops.delivery WHERE names_seen > 1") > 0
-    assert home.content_hash == synced.content_hash
-
-
-@pytest.mark.parametrize("point", [pytest.param(p, id=p) for p in CRASH_POINTS])
-def test_killed_at_a_commit_point_the_rerun_converges(point: str, synced: Home, tmp_path: Path) -> None:
-    home = Home(tmp_path / "home")
-    shutil.copytree(synced.path / "sample", home.path / "sample")
-    killed = home.sync(check=None, CONCORD_CRASH_AT=point)
-    assert killed.returncode == -9, killed.stdout + killed.stderr
-    home.sync()
     assert home.content_hash == synced.content_hash

@@ -1,0 +1,67 @@
+"""Kill -9 at every commit point: the rerun converges to what an undisturbed sync publishes.
+
+A small part of the sample network keeps a sync short: the ERP database and one hospital's files go through every
+commit point there is. The default suite takes one point of each room; `-m heavy` takes all.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import store.landing
+import store.publish
+import store.staging  # noqa: F401 - importing the rooms registers their crash points
+from sample_network.generate import generate
+from store.crash import CRASH_POINTS
+from tests.end_to_end.harness import Home
+
+QUICK = {"landing.after_rename", "staging.after_apply", "working.before_commit", "publish.renamed"}
+NETWORK = """
+network: small
+description: one hospital and the ERP, for crash tests
+timezone: America/New_York
+sources:
+  legacy_erp: {system: legacy_erp, url: "home:sample/legacy_erp.sqlite", timezone: America/New_York}
+  north_inventory: {system: inventory, location: "home:sample/north_inventory", timezone: America/New_York}
+"""
+
+
+def small_home(folder: Path) -> Home:
+    """A home with the small network's extracts, nothing synced."""
+    network = folder / "small.yml"
+    network.parent.mkdir(parents=True, exist_ok=True)
+    network.write_text(NETWORK, "utf-8")
+    generate(folder / "home" / "sample")
+    return Home(folder / "home", network=str(network))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """What an undisturbed sync publishes."""
+    home = small_home(tmp_path_factory.mktemp("undisturbed"))
+    home.sync()
+    return home
+
+
+@pytest.mark.parametrize(
+    "point", [pytest.param(p, marks=() if p in QUICK else pytest.mark.heavy, id=p) for p in CRASH_POINTS]
+)
+def test_killed_at_a_commit_point_the_rerun_converges(point: str, undisturbed: Home, tmp_path: Path) -> None:
+    home = small_home(tmp_path)
+    if point.endswith("_sighting"):
+        home.sync()
+        for path in sorted((home.path / "sample" / "north_inventory").glob("*.csv")):
+            shutil.copyfile(path, path.with_name(f"again_{path.name}"))
+    killed = home.sync(check=None, CONCORD_CRASH_AT=point)
+    assert killed.returncode == -9, killed.stdout + killed.stderr
+    home.sync()
+    assert home.content_hash == undisturbed.content_hash
+    assert home.one("SELECT count(*) FROM ops.delivery WHERE rows_read <> rows_accepted + rows_rejected") == 0
+
+
+def test_every_room_has_crash_points() -> None:
+    assert {point.split(".")[0] for point in CRASH_POINTS} == {"landing", "staging", "working", "publish"}
+    assert set(CRASH_POINTS) >= QUICK
