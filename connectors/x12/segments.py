@@ -240,10 +240,15 @@ def _breaks_inside(window: Bytes, stops: Ints, delimiters: Delimiters) -> tuple[
 
 
 def _text_before(window: Bytes, breaks: Ints, stops: Ints, width: int) -> Bools:
-    """Whether anything but blanks stands between the last terminator and each line break."""
-    marks = np.concatenate(([0], np.cumsum(~_BLANK[window])))
-    since = np.concatenate(([0], stops + width))[np.searchsorted(stops, breaks)]
-    return np.asarray(marks[breaks] > marks[since])
+    """Whether text of a segment stands before each line break: not the window's begin, nor a terminator."""
+    before = breaks - 1
+    pending = np.flatnonzero(before >= 0)
+    while len(pending):
+        pending = pending[_BLANK[window[before[pending]]]]
+        before[pending] -= 1
+        pending = pending[before[pending] >= 0]
+    nearest = np.append(stops, len(window))[np.searchsorted(stops, before - width + 1)]
+    return np.asarray((before >= 0) & (nearest != before - width + 1))
 
 
 def _starts_segment(window: Bytes, begin: Ints, delimiters: Delimiters) -> Bools:
