@@ -23,8 +23,8 @@ from mastering.sqlfile import Connection, arrow, arrow_of, keep, quoted, run, sc
 from mastering.statements import KEY
 
 UNKNOWN, UNRESOLVED = -1, -2
-#: Above this share of changed records, recomputing all of them is cheaper than finding out which are reached.
-_FULL_SHARE = 0.3
+#: Above this share of changed records, and so many, recomputing all is cheaper than finding out which are reached.
+_FULL_SHARE, _FULL_RECORDS = 0.3, 1000
 _TABLES = (
     "i_identifier i_namespace i_scope i_key i_evidence i_evidence_new i_touched i_reach i_front i_more i_rec i_node"
     " i_veto i_cluster i_pointed i_pointed_veto i_cluster_veto"
@@ -133,7 +133,7 @@ def _changed_records(con: Connection, names: Mapping[str, str], values: Mapping[
     )
     con.execute("CREATE OR REPLACE TEMP TABLE i_key AS SELECT DISTINCT source_system, source_key FROM m_changed")
     changed = scalar(con, "SELECT count(*) FROM i_key")
-    if everything or changed > total * _FULL_SHARE:
+    if everything or changed > max(_FULL_RECORDS, total * _FULL_SHARE):
         con.execute(
             "CREATE OR REPLACE TEMP TABLE i_key AS"
             " SELECT DISTINCT source_system, source_key FROM master.record WHERE domain = $domain",

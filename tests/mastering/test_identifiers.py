@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mastering.identifiers import code as network_code
 from mastering.identifiers import (
     duns,
     gln,
@@ -17,7 +18,6 @@ from mastering.identifiers import (
     tax_id,
     udi_di,
 )
-from mastering.identifiers import code as network_code
 from tests.mastering.world import gtin as made_gtin
 
 

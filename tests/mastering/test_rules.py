@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from connectors.errors import ConfigurationError
 
+from connectors.errors import ConfigurationError
 from mastering.rules import load_domain, load_domains
 from tests.mastering.world import DOMAINS
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
-from connectors.errors import ConfigurationError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.errors import ConfigurationError
 from tests.mastering.world import SYSTEMS, World, day, gtin
 
 
