@@ -759,7 +759,8 @@ def _told(path: Path | None, table: str | None = None) -> Iterator[None]:
             key=table,
             hint="The table's SQL yields an empty value where its promise allows none; correct one of them",
         ) from error
-    except (duckdb.IOException, OSError) as error:
+    # A commit that the disk refuses comes as an error of the transaction, or as one that invalidates the database.
+    except (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException, OSError) as error:
         raise StoreFull(
             f"the candidate cannot be written: {error}", location=place, key=table, hint="Check free space and the disk"
         ) from error

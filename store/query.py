@@ -36,6 +36,8 @@ _LOCKED: dict[str, str | bool | int | float | list[str]] = {
 #: A version may be removed between reading the pointer and opening the file; the pointer has moved on by then.
 _ATTEMPTS = 3
 
+_SETTING = threading.Lock()
+
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?%?")
 
@@ -80,10 +82,17 @@ def open_numbered(
             if path.exists():
                 raise
             continue
-        con.execute("SET TimeZone = 'UTC'")
-        con.execute("SET lock_configuration = true")
+        _lock_down(con)
         return manifest.version, con
     raise v.NoSuchVersion("the version was removed while it was opened", hint="Run it again")
+
+
+def _lock_down(con: duckdb.DuckDBPyConnection) -> None:
+    """UTC, and no more settings. Connections of one process to one file share their settings, so only the first sets."""
+    with _SETTING:
+        if con.execute("SELECT current_setting('lock_configuration')").fetchall() == [(False,)]:
+            con.execute("SET GLOBAL TimeZone = 'UTC'")
+            con.execute("SET lock_configuration = true")
 
 
 def _newest_whole(home: Path, check: bool) -> v.Manifest:
