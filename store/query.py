@@ -88,7 +88,7 @@ def open_numbered(
 
 
 def _lock_down(con: duckdb.DuckDBPyConnection) -> None:
-    """UTC, and no more settings. Connections of one process to one file share their settings, so only the first sets."""
+    """UTC, and no more settings. Connections of one process to one file share them, so only the first one sets them."""
     with _SETTING:
         if con.execute("SELECT current_setting('lock_configuration')").fetchall() == [(False,)]:
             con.execute("SET GLOBAL TimeZone = 'UTC'")

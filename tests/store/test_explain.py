@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -24,7 +24,7 @@ def read_row(delivery_id: str, row_no: int) -> Mapping[str, str] | None:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("explain")
     with World(place) as world:
         world.delivery("d1", feed="erp.item")
@@ -45,7 +45,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         world.line("p2", item=None)
         world.line("p3", item="nowhere", uom_txn="pallet")
         world.publish(tables=ALL)
-    yield place
+    return place
 
 
 def unit(item: str, uom: str, factor: str) -> dict[str, object]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -21,7 +20,7 @@ from tests.store.test_publish import damage
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two versions: one line, then two."""
     place = tmp_path_factory.mktemp("query")
     with World(place) as world:
@@ -30,7 +29,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         world.publish()
         world.line("p2", description="=HYPERLINK(1)")
         world.publish()
-    yield place
+    return place
 
 
 OUTSIDE = [
