@@ -285,7 +285,8 @@ def test_every_cell_of_every_version_is_in_the_log() -> None:
     for column in (*rules.attributes, *rules.published.values()):
         missing = world.rows(
             f'SELECT g.valid_from, g."{column}", l.value FROM master.golden_item AS g'
-            " LEFT JOIN master.survivorship_log AS l ON l.sk = g.item_sk AND l.attribute = ? AND l.valid_from <= g.valid_from"
+            " LEFT JOIN master.survivorship_log AS l ON l.sk = g.item_sk AND l.attribute = ?"
+            " AND l.valid_from <= g.valid_from"
             " AND (l.valid_to IS NULL OR l.valid_to > g.valid_from)"
             f' WHERE CAST(g."{column}" AS VARCHAR) IS DISTINCT FROM l.value',
             column,
