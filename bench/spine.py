@@ -68,7 +68,8 @@ def _timed(pipe: Connection, work: Callable[..., None], arguments: tuple[object,
 
 def statements(path: Path, **values: str) -> list[str]:
     """The statements of a SQL file, with the named values put in."""
-    text = path.read_text("utf-8")
+    lines = path.read_text("utf-8").splitlines()
+    text = "\n".join(line for line in lines if not line.startswith("--"))
     return [part.strip() for part in (text.format(**values) if values else text).split(";") if part.strip()]
 
 
@@ -84,10 +85,10 @@ def extract_orders(url: str, target: Path, since: str | None) -> None:
         return
     import psycopg
 
-    with psycopg.connect(url.replace("+psycopg", "")) as con, con.cursor() as cursor, target.open("wb") as out:
-        with cursor.copy(f"COPY (SELECT * FROM po_line {where}) TO STDOUT (FORMAT csv)") as copy:  # type: ignore[arg-type]
-            for chunk in copy:
-                out.write(chunk)
+    statement = f"COPY (SELECT * FROM po_line {where}) TO STDOUT (FORMAT csv)"
+    with psycopg.connect(url.replace("+psycopg", "")) as con, con.cursor().copy(statement) as copy:  # type: ignore[arg-type]
+        with target.open("wb") as out:
+            out.writelines(copy)
 
 
 def floor(script: str, url: str, files: str, receipts: str, home: str, since: str | None) -> None:
@@ -123,7 +124,7 @@ def floor_incremental(url: str, files: str, receipts: str, home: str) -> None:
     """One per cent changed; the published file is copied first, as Concord does, so that readers keep theirs."""
     folder = Path(home)
     shutil.copyfile(folder / "published.duckdb", folder / "next.duckdb")
-    os.replace(folder / "next.duckdb", folder / "published.duckdb")
+    (folder / "next.duckdb").replace(folder / "published.duckdb")
     floor("floor_incremental.sql", url, files, receipts, home, "2026-11-01")
 
 
@@ -141,7 +142,7 @@ def concord(home: str, url: str, files: str, cadence: str) -> None:
         "BENCH_FILES": files,
     }
     command = [sys.executable, "-m", "pipelines", "sync", "--cadence", cadence]
-    done = subprocess.run(command, env=env, cwd=BENCH.parent, capture_output=True, text=True)
+    done = subprocess.run(command, env=env, cwd=BENCH.parent, capture_output=True, text=True, check=False)
     sys.stderr.write(done.stdout)
     if done.returncode:
         raise SystemExit(f"concord ended {done.returncode}\n{done.stdout}\n{done.stderr}")
@@ -156,10 +157,13 @@ def database(scratch: Path, engine: str) -> Iterator[str]:
     if engine == "sqlite":
         yield f"sqlite:///{scratch / 'orders.sqlite'}"
         return
-    from tests.postgres import running_server
+    from tests.postgres import find_binaries, running_server
 
-    with running_server(scratch / "postgres") as url:
-        yield url
+    binaries = find_binaries()
+    if binaries is None:
+        raise SystemExit("no PostgreSQL server found: install postgresql, or use --engine sqlite")
+    with running_server(binaries) as server:
+        yield server.url("postgres")
 
 
 def run(rows: int, engine: str) -> list[tuple[Measure, Measure]]:

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,12 +100,9 @@ def _pg_ctl(binaries: Path, folder: Path, *words: str) -> None:
         raise RuntimeError(f"pg_ctl {words[-1]} failed: {log.read_text() if log.exists() else 'no log'}")
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    """A running server; skipped with the reason where PostgreSQL is not installed."""
-    binaries = find_binaries()
-    if binaries is None:
-        pytest.skip("no PostgreSQL server found: install postgresql, or put initdb and postgres in PATH")
+@contextmanager
+def running_server(binaries: Path) -> Iterator[PostgresServer]:
+    """Start a server of its own in a temporary folder; stop it and remove the folder at the end."""
     folder = Path(tempfile.mkdtemp(prefix="concord-pg-"))
     port = _free_port()
     try:
@@ -117,6 +115,16 @@ def postgres() -> Iterator[PostgresServer]:
             _pg_ctl(binaries, folder, "-m", "immediate", "stop")
     finally:
         shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A running server; skipped with the reason where PostgreSQL is not installed."""
+    binaries = find_binaries()
+    if binaries is None:
+        pytest.skip("no PostgreSQL server found: install postgresql, or put initdb and postgres in PATH")
+    with running_server(binaries) as server:
+        yield server
 
 
 _numbers = itertools.count(1)
