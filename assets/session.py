@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -30,7 +31,7 @@ from connectors.errors import ConcordError, ConfigurationError
 from connectors.interface import Connector, FeedState, Offer
 from connectors.network import Network
 from connectors.registry import connector_for
-from expectations.gate import DqResult, rows_of, validate
+from expectations.gate import DqResult, rows_of, validate, warm_up
 from expectations.promise import TablePromise, load_promises
 from mastering.engine import MasterOutcome, master_domain
 from mastering.rules import DomainRules, load_domains
@@ -91,6 +92,7 @@ class SyncSession:
         self.selected = _selected(self.enabled, feeds, cadence) if pulls else []
         self.report = SyncReport(run_id or uuid.uuid4().hex[:12], self.network.network, cadence)
         self._intake_ready = False
+        self._checks_expected = False
         self._again: dict[FeedId, list[str]] = {}
         self._started = False
 
@@ -242,7 +244,15 @@ class SyncSession:
             again=self._again.get((source, feed), ()),
         )
         _add_staged(report, staged)
+        if staged.change_seq is not None:
+            self._expect_checks()
         return report
+
+    def _expect_checks(self) -> None:
+        """Something changed, so there will be a candidate to check: load the checker beside the staging."""
+        if not self._checks_expected:
+            self._checks_expected = True
+            threading.Thread(target=warm_up, name="gate warm-up", daemon=True).start()
 
     # -- master -------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ typo in one source would be the greater harm. A check that cannot run has failed
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -90,6 +91,11 @@ def validate(
             findings = by_schema[promise.schema_name].run(promise.table, promise.key, checks)
             results += [result_of(run_id, promise, c, f) for c, f in zip(checks, findings, strict=True)]
     return results
+
+
+def warm_up() -> None:
+    """Import what `validate` needs (seconds): worth doing beside other work once a check is to be expected."""
+    importlib.import_module("expectations.gx_duckdb")
 
 
 def worst(results: Iterable[DqResult]) -> Severity | None:
