@@ -10,7 +10,6 @@ attached database, and only this one is written). Sealed means detached: then ot
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -21,10 +20,10 @@ from typing import Literal
 import duckdb
 import pyarrow as pa
 
-from connectors.errors import ConcordError
-from expectations.ddl import comments, create_table, literal, quoted
+from expectations.ddl import create_table, literal, quoted
 from expectations.promise import TablePromise, driver_substituted
 from store import versions as v
+from store.candidate_file import PublishFailed, copy_file, told
 from store.content_hash import (
     ContentHash,
     combined,
@@ -37,22 +36,13 @@ from store.content_hash import (
 )
 from store.crash import crash_point, register
 from store.difference import typed_columns, write_difference
+from store.outline import build_order, dictionary_statements
 from store.plan import Base, TablePlan, dictionary_hash
 
 CATALOG = "candidate"
 _SCHEMAS = ("conformed", "ops", "v1")
 
 register("publish.candidate_built", "publish.manifest_written", "publish.renamed", "publish.pointer_moved")
-
-
-class PublishFailed(ConcordError):
-    """The candidate could not be built or is not what was computed; readers keep the version they have."""
-
-
-class StoreFull(PublishFailed):
-    """The disk refused (full, quota, I/O error): a retry may help once there is space."""
-
-    retryable = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +117,7 @@ class Candidate:
         self.built: dict[str, TableBuilt] = {}
         self.version = v.next_version(setting.home)
         self.published_ts = datetime.now(UTC)
-        self._dictionary = dictionary_hash(self._dictionary_statements())
+        self._dictionary = dictionary_hash(dictionary_statements(self._s.promises))
 
     # -- what it is ------------------------------------------------------------------------------------
 
@@ -193,7 +183,7 @@ class Candidate:
         Raises StoreFull where it cannot be written.
         """
         self._path = v.folder(self._s.home) / f".candidate-{os.getpid()}-{self.version}.duckdb"
-        with _told(self._path):
+        with told(self._path):
             carried = self._s.base is not None and not self._s.fresh
             if self._s.base is not None and carried:
                 copy_file(v.database_path(self._s.home, self._s.base.manifest.version), self._path)
@@ -272,7 +262,7 @@ class Candidate:
         """
         if table not in self.built:
             plan = self._s.plans[table]
-            with _told(self._path, table):
+            with told(self._path, table):
                 self.built[table] = self._carry_out(plan)
         return self.built[table]
 
@@ -379,7 +369,7 @@ class Candidate:
         if not self._attached:
             return self.path
         self.published_ts = datetime.now(UTC)
-        with _told(self._path):
+        with told(self._path):
             self._drop_strangers()
             self._write_working_ops()
             self._describe()
@@ -513,14 +503,6 @@ class Candidate:
         ).fetchall()
         return int(count), str(digest)
 
-    def _dictionary_statements(self) -> list[str]:
-        """COMMENT ON for every table and column, and the views of schema v1."""
-        return [
-            statement
-            for _, promise in sorted(self._s.promises.items())
-            for statement in (*comments(promise), *view_statements(promise))
-        ]
-
     def _describe(self) -> None:
         """Write comments and views where they are new or other than in the last version."""
         base = self._s.base
@@ -529,7 +511,7 @@ class Candidate:
         with self._inside():
             self._con.begin()  # one commit for a thousand statements
             self._con.execute("DROP SCHEMA IF EXISTS v1 CASCADE; CREATE SCHEMA v1")
-            self._con.execute(";\n".join(self._dictionary_statements()))
+            self._con.execute(";\n".join(dictionary_statements(self._s.promises)))
             self._con.commit()
 
     def add_ops(self, tables: Mapping[str, pa.Table], decision_head: str | None = None) -> None:
@@ -542,7 +524,7 @@ class Candidate:
             if name not in self._s.promises or self._s.promises[name].build.source != "control":
                 raise PublishFailed(f"{name} is no ops table of the control database", key=name)
         con = self._con
-        with _told(self.path):
+        with told(self.path):
             self._attach()
             for name, rows in tables.items():
                 con.register("handed_over", rows)
@@ -571,7 +553,7 @@ class Candidate:
         Readers see the version before until the pointer moves. Raises PublishFailed where the file is not as computed.
         """
         path, home = self.path, self._s.home
-        with _told(path):
+        with told(path):
             self._verify_again(path)
             path.chmod(0o444)
             v.sync(path)
@@ -585,7 +567,7 @@ class Candidate:
             crash_point("publish.pointer_moved")
             removed = v.prune(home, self._s.keep)
         self._path = None
-        self._lock.close()
+        self._release()
         return Publication(
             manifest.version,
             manifest.published_ts,
@@ -663,6 +645,11 @@ class Candidate:
                 leftover.unlink(missing_ok=True)
             self._path = None
         self._confirm_base()
+        self._release()
+
+    def _release(self) -> None:
+        """Give back the lock, and the cursor with its temporary tables."""
+        self._con.close()
         self._lock.close()
 
     def _confirm_base(self) -> None:
@@ -691,52 +678,6 @@ class Candidate:
         self.close()
 
 
-def build_order(promises: Mapping[str, TablePromise]) -> tuple[str, ...]:
-    """The conformed tables: dimensions first, then bridges, other tables, facts; each by name."""
-    ranks = {"dim": 0, "bridge": 1, "fact": 3}
-    return tuple(sorted(conformed(promises), key=lambda name: (ranks.get(name.split("_")[0], 2), name)))
-
-
-def view_statements(promise: TablePromise) -> list[str]:
-    """The view of schema `v1`: columns without meta columns, of current rows that the source has not deleted."""
-    if promise.schema_name != "conformed":
-        return []
-    names = promise.column_names
-    shown = [column for column in promise.columns if not column.name.startswith("_")]
-    tests = ["NOT is_deleted_at_source"] if "is_deleted_at_source" in names else []
-    tests += ["_is_current"] if "_is_current" in names else []
-    where = f" WHERE {' AND '.join(tests)}" if tests else ""
-    columns = ", ".join(quoted(column.name) for column in shown)
-    view = quoted("v1", promise.table)
-    source = quoted(promise.schema_name, promise.table)
-    about = f"{promise.description} For outside consumers: current rows, without meta columns."
-    return [
-        f"CREATE VIEW {view} AS SELECT {columns} FROM {source}{where}",
-        f"COMMENT ON VIEW {view} IS {literal(about)}",
-        *(f"COMMENT ON COLUMN {view}.{quoted(c.name)} IS {literal(c.description)}" for c in shown),
-    ]
-
-
-def copy_file(source: Path, target: Path) -> None:
-    """Copy a file, sharing its blocks where the file system can (reflink)."""
-    with source.open("rb") as of, target.open("wb") as to:
-        left = source.stat().st_size
-        try:
-            while left > 0 and (done := os.copy_file_range(of.fileno(), to.fileno(), left)):
-                left -= done
-        except OSError as error:
-            if left != source.stat().st_size or _is_full(error):
-                raise
-        if left:
-            shutil.copyfileobj(of, to, 1 << 20)
-
-
-def _is_full(error: OSError) -> bool:
-    import errno
-
-    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
-
-
 def _target(promise: TablePromise) -> str:
     return quoted(CATALOG, promise.schema_name, promise.table)
 
@@ -744,30 +685,3 @@ def _target(promise: TablePromise) -> str:
 def _names(promise: TablePromise | Sequence[str]) -> str:
     names = promise.column_names if isinstance(promise, TablePromise) else promise
     return ", ".join(quoted(name) for name in names)
-
-
-@contextmanager
-def _told(path: Path | None, table: str | None = None) -> Iterator[None]:
-    """Failures of the engine or the disk as typed errors that name the table and say what to do."""
-    place = str(path) if path else None
-    try:
-        yield
-    except duckdb.ConstraintException as error:
-        raise PublishFailed(
-            f"computed rows break a promise: {error}",
-            location=place,
-            key=table,
-            hint="The table's SQL yields an empty value where its promise allows none; correct one of them",
-        ) from error
-    # A commit that the disk refuses comes as an error of the transaction, or as one that invalidates the database.
-    except (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException, OSError) as error:
-        raise StoreFull(
-            f"the candidate cannot be written: {error}", location=place, key=table, hint="Check free space and the disk"
-        ) from error
-    except duckdb.Error as error:
-        raise PublishFailed(
-            f"the candidate cannot be built: {error}",
-            location=place,
-            key=table,
-            hint=f"Try assets/conformed/{table}.sql on the working database" if table else None,
-        ) from error

@@ -20,8 +20,10 @@ import duckdb
 from connectors.errors import ConfigurationError
 from expectations.promise import TablePromise
 from store import versions as v
-from store.candidate import Candidate, Publication, PublishFailed, Setting, StoreFull, TableBuilt, build_order
+from store.candidate import Candidate, Publication, Setting, TableBuilt
+from store.candidate_file import PublishFailed, StoreFull
 from store.content_hash import ContentHash, content_hash
+from store.outline import build_order
 from store.plan import Base, TablePlan, attention, load_sql, plan_table
 from store.versions import Manifest, current, rollback, verify, versions
 
