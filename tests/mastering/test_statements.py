@@ -198,7 +198,7 @@ CHANGE = st.tuples(
 )
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.lists(CHANGE, min_size=1, max_size=8), st.data())
 def test_any_batching_gives_the_same_statements(
     changes: list[tuple[str, int, str, str, bool]], data: st.DataObject

@@ -42,8 +42,8 @@ def test_the_system_of_record_goes_before_everybody() -> None:
     world.run("item")
     assert world.golden("item", "description") == [(1, None, "ERP text")]
     assert log(world, "description") == [
-        ("ERP text", "erp", "system of record 2: legacy_erp", []),
-        ("ERP text", "erp", "system of record 2: legacy_erp, before the others", ["Newer text"]),
+        ("ERP text", "erp", "system of record 1: legacy_erp", []),
+        ("ERP text", "erp", "system of record 1: legacy_erp, before the others", ["Newer text"]),
     ]
 
 
