@@ -113,7 +113,7 @@ class World:
         self.history: dict[str, dict[tuple[str, str], dict[datetime, Says]]] = {name: {} for name in self.rules}
         self.pending: dict[str, set[datetime]] = {name: set() for name in self.rules}
 
-    def say(self, domain: str, source: str, key: str, at: datetime = DAY_ONE, **values: str | None) -> World:
+    def say(self, domain: str, source: str, key: str, at: datetime = DAY_ONE, /, **values: str | None) -> World:
         """The source has this row from `at` on."""
         said = {name: value for name, value in values.items() if value is not None}
         return self._note(domain, source, key, at, said)
