@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cached_property
-from importlib.metadata import version
+from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -39,7 +39,7 @@ from store.candidate import Candidate, Publication
 from store.control import Control, Ledger
 from store.intake import Intake, load_shapes
 from store.landing import Landing
-from store.publish import Publisher, current
+from store.publish import Publisher, current, versions
 from store.staging import FeedStaged, feed_state, stage_feed
 from store.working import Working
 
@@ -153,6 +153,9 @@ class SyncSession:
         """Record that this sync runs, once."""
         if not self._started:
             self._started = True
+            # A publish that was killed behind the rename is complete, but the control database has not heard of it.
+            for manifest in versions(self.settings.home):
+                self.control.record_publication(manifest.version, manifest.content_hash, manifest.run_id)
             self.control.start_run(
                 self.report.run_id, network=self.report.network, cadence=self.cadence, code_version=code_version()
             )
@@ -372,7 +375,7 @@ class SyncSession:
 
 def code_version() -> str:
     """Version of the installed package."""
-    return version("concord-supply")
+    return installed_version("concord-supply")
 
 
 def home_secret(home: Path) -> bytes:

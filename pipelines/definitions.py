@@ -21,7 +21,7 @@ def sync_job(name: str, description: str) -> dg.UnresolvedAssetJobDefinition:
     """A job over every asset; which feeds are due at a cadence is decided by the session's config."""
     return dg.define_asset_job(
         name,
-        selection="*",
+        selection=dg.AssetSelection.all(),
         description=description,
         executor_def=dg.in_process_executor,
         config={"resources": {"session": {"config": {"cadence": name.removesuffix("_sync")}}}},

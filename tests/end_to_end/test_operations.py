@@ -1,0 +1,116 @@
+"""What an operator meets: a refused gate, a source that is down, a dry run, a late file, a backfill, a bad contract."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.end_to_end.harness import ROOT, Home
+from tests.end_to_end.test_crash import small_home
+
+
+@pytest.fixture(scope="module")
+def synced(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """The small network, synced once. Tests work on copies."""
+    home = small_home(tmp_path_factory.mktemp("operations"))
+    home.sync()
+    return home
+
+
+@pytest.fixture
+def home(synced: Home, tmp_path: Path) -> Home:
+    """A copy of one's own."""
+    shutil.copytree(synced.path, tmp_path / "home", symlinks=True)
+    return Home(tmp_path / "home", synced.network)
+
+
+def test_a_dry_run_shows_what_would_be_pulled_and_changes_nothing(home: Home) -> None:
+    arrived = home.path / "sample" / "north_inventory" / "receipts_20260110.csv"
+    shutil.copyfile(arrived.with_name("receipts_20260108.csv"), arrived)
+    landed = sorted((home.path / "landing").rglob("*"))
+    before = home.manifest()
+    done = home.sync("--dry-run")
+    assert "receipts_20260110.csv" in done.stdout
+    assert "2026-01-10" in done.stdout
+    assert sorted((home.path / "landing").rglob("*")) == landed
+    assert home.manifest() == before
+
+
+def test_a_source_that_is_down_is_named_and_the_others_go_on(home: Home) -> None:
+    erp = home.path / "sample" / "legacy_erp.sqlite"
+    erp.rename(erp.with_suffix(".gone"))
+    arrived = home.path / "sample" / "north_inventory" / "receipts_20260112.csv"
+    text = arrived.with_name("receipts_20260108.csv").read_text("utf-8")
+    arrived.write_text(text.replace("R2600", "R9900"), "utf-8")
+    before = home.one("SELECT count(*) FROM conformed.fact_receipt_line")
+    done = home.sync(check=1)
+    assert "not read: legacy_erp.item" in done.stdout
+    assert "published version 2" in done.stdout
+    assert home.one("SELECT count(*) FROM conformed.fact_receipt_line") > before
+    assert home.one("SELECT count(*) FROM conformed.fact_po_line WHERE is_deleted_at_source") == 0
+
+
+def test_the_gate_refuses_what_would_break_a_promise_and_readers_keep_the_last_version(home: Home) -> None:
+    """A golden id is given twice in the working database: a defect of ours, so an error that blocks."""
+    before = home.manifest()
+    with duckdb.connect(str(home.path / "working.duckdb")) as con:
+        con.execute("SET preserve_insertion_order = false")
+        con.execute("UPDATE ops.meta SET value = CAST(CAST(value AS BIGINT) + 1 AS VARCHAR) WHERE key = 'change_seq'")
+        con.execute(
+            "INSERT INTO master.golden_item SELECT * REPLACE ((SELECT CAST(value AS BIGINT) FROM ops.meta "
+            "WHERE key = 'change_seq') AS _change_seq) FROM master.golden_item WHERE item_sk = 1 AND is_current"
+        )
+    done = home.sync(check=2)
+    assert "gate: dim_item" in done.stdout
+    assert "readers keep version 1" in done.stdout
+    assert home.manifest() == before
+    assert not list((home.path / "published").glob(".candidate*"))
+    home.run("rebuild")
+    assert home.content_hash == before["content_hash"]
+
+
+def test_a_hard_delete_and_an_update_in_the_erp_are_published(home: Home) -> None:
+    with sqlite3.connect(home.path / "sample" / "legacy_erp.sqlite") as con:
+        first, second = (row[0] for row in con.execute("SELECT rowid FROM po_line ORDER BY rowid LIMIT 2").fetchall())
+        con.execute("DELETE FROM po_line WHERE rowid = ?", [first])
+        con.execute("UPDATE po_line SET qty = qty + 7 WHERE rowid = ?", [second])  # silent: no stamp is touched
+    total = home.one("SELECT sum(qty_txn) FROM conformed.fact_po_line WHERE _source_system = 'legacy_erp'")
+    home.sync()
+    assert home.one("SELECT count(*) FROM conformed.fact_po_line WHERE is_deleted_at_source") == 1
+    after = home.one("SELECT sum(qty_txn) FROM conformed.fact_po_line WHERE _source_system = 'legacy_erp'")
+    assert after - total == 7
+
+
+def test_secrets_stay_out_of_everything_written(home: Home, tmp_path: Path) -> None:
+    """A wrong password in a URL by environment reference shows up nowhere: not in messages, logs, events or tables."""
+    canary = "hunter2-canary"
+    network = tmp_path / "leaky.yml"
+    network.write_text(
+        "network: leaky\ndescription: x\ntimezone: UTC\nsources:\n"
+        "  legacy_erp: {system: legacy_erp, url: env:LEAKY_URL}\n",
+        "utf-8",
+    )
+    leaky = Home(tmp_path / "leaky", str(network), {"LEAKY_URL": f"postgresql+psycopg://u:{canary}@127.0.0.1:9/x"})
+    done = leaky.sync(check=1)
+    assert "not read" in done.stdout
+    assert canary not in done.stdout + done.stderr
+    leaked = [path for path in leaky.path.rglob("*") if path.is_file() and canary.encode() in path.read_bytes()]
+    assert leaked == []
+
+
+def test_a_wrong_contract_is_reported_at_its_line(tmp_path: Path) -> None:
+    for name in ("feeds", "networks"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    contract = tmp_path / "feeds" / "inventory" / "stock.yml"
+    text = contract.read_text("utf-8").replace("reject_threshold", "reject_treshold")
+    if "reject_treshold" not in text:
+        text += "reject_treshold: 0.1\n"
+    contract.write_text(text, "utf-8")
+    line = next(n for n, content in enumerate(text.splitlines(), 1) if content.startswith("reject_treshold"))
+    done = Home(tmp_path / "var", env={"CONCORD_PROJECT": str(tmp_path)}).run("feeds", "check", check=1)
+    assert f"stock.yml:{line}:1" in done.stderr
+    assert "did you mean 'reject_threshold'?" in done.stderr
