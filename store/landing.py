@@ -21,7 +21,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -71,11 +71,14 @@ class Landing:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def pull(self, connector: Connector, offer: Offer, state: FeedState) -> Landed:
+    def pull(self, connector: Connector, offer: Offer, state: FeedState, moment: datetime | None = None) -> Landed:
         """Copy one offer into landing, unless its content is there.
 
+        `moment` (UTC): the as-of of what states none of its own, that is of undated files and of extracts of a live
+        source, whose as-of is only the time of reading. None: the connector's clock, or the time of landing.
+
         A delivery is named by feed, content and as-of, so the same delivery has the same folder whatever it is
-        called. An extract of a live source (an offer without fingerprint, its as-of is the source's clock) is
+        called. An extract of a live source (an offer without fingerprint, its as-of is the time of reading) is
         also a duplicate when it equals the latest delivery of the feed.
 
         Raises FeedBusy when another pull of the feed does not end in time, TransientSourceError when landing
@@ -84,7 +87,7 @@ class Landing:
         folder = self._feed_folder(offer.source, offer.feed)
         with _puller(folder, f"{offer.source}.{offer.feed}"):
             try:
-                return self._pull(connector, offer, state, folder)
+                return self._pull(connector, offer, state, folder, moment)
             except OSError as error:
                 raise TransientSourceError(
                     f"the delivery could not be landed: {error.strerror or error}",
@@ -94,7 +97,9 @@ class Landing:
                     hint="Check free space and permissions of the landing folder; nothing was kept",
                 ) from error
 
-    def _pull(self, connector: Connector, offer: Offer, state: FeedState, folder: Path) -> Landed:
+    def _pull(
+        self, connector: Connector, offer: Offer, state: FeedState, folder: Path, moment: datetime | None
+    ) -> Landed:
         incoming = folder / ".incoming" / uuid.uuid4().hex
         incoming.mkdir(parents=True)
         try:
@@ -102,15 +107,15 @@ class Landing:
             pulled = connector.pull(offer, state, target)
             if pulled is None:
                 return Landed("nothing")
-            return self._keep(offer, pulled, incoming)
+            return self._keep(offer, _dated(offer, pulled, moment), moment, incoming)
         finally:
             shutil.rmtree(incoming, ignore_errors=True)
 
-    def _keep(self, offer: Offer, pulled: Pulled, incoming: Path) -> Landed:
+    def _keep(self, offer: Offer, pulled: Pulled, moment: datetime | None, incoming: Path) -> Landed:
         """Name what was pulled, and either move it into place or note that it is there already."""
         folder = incoming.parent.parent
         sha256, size = _hash_and_sync(incoming / "data")
-        delivery = _delivery(offer, pulled, folder, incoming / "data", sha256, size)
+        delivery = _delivery(offer, pulled, moment, folder, incoming / "data", sha256, size)
         there = self._same(offer, delivery)
         if there is not None:
             crash_point("landing.before_sighting")
@@ -214,7 +219,15 @@ def delivery_id(feed_id: str, sha256: str, as_of: datetime | None) -> str:
     return hashlib.sha256(f"{feed_id}|{sha256}|{stamp}".encode()).hexdigest()[:16]
 
 
-def _delivery(offer: Offer, pulled: Pulled, folder: Path, data: Path, sha256: str, size: int) -> Delivery:
+def _dated(offer: Offer, pulled: Pulled, moment: datetime | None) -> Pulled:
+    """What was pulled, with the moment of the pull in place of a live source's clock."""
+    is_live = offer.fingerprint is None and pulled.as_of is not None
+    return replace(pulled, as_of=moment) if is_live and moment is not None else pulled
+
+
+def _delivery(
+    offer: Offer, pulled: Pulled, moment: datetime | None, folder: Path, data: Path, sha256: str, size: int
+) -> Delivery:
     now = datetime.now(UTC)
     identity = delivery_id(f"{offer.source}.{offer.feed}", sha256, pulled.as_of)
     return Delivery(
@@ -226,7 +239,7 @@ def _delivery(offer: Offer, pulled: Pulled, folder: Path, data: Path, sha256: st
         sha256=sha256,
         bytes=size,
         kind=pulled.kind,
-        as_of=(pulled.as_of or now).astimezone(UTC),
+        as_of=(pulled.as_of or moment or now).astimezone(UTC),
         landed_ts=now,
         rows_declared=pulled.rows_declared,
         control_totals=dict(pulled.control_totals),
