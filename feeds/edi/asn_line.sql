@@ -34,7 +34,8 @@ SELECT
     l.item_key,
     l.location_key,
     COALESCE(l.description, l.vendor_part, l.gtin) AS item_as_shipped,
-    l.sscc,
+    -- MAN01 GM is the code with its application identifier 00 before it, AA is the code alone.
+    CASE WHEN length(l.sscc) = 20 AND l.sscc LIKE '00%' THEN substr(l.sscc, 3) ELSE l.sscc END AS sscc,
     l.carrier,
     COALESCE(l.ship_date, l.notice_date) AS ship_date,
     l.eta_date,
