@@ -316,21 +316,25 @@ class SyncSession:
         """Bring one domain's statements, identities and golden records up to what is staged."""
         self.progress(f"mastering {domain}")
         self._prepare_intake()
-        meta = f"mastered_through_{domain}"
+        con = self.working.con
         with self.working.transaction() as seq:
-            points = self.intake.change_points(self.working.con, domain, int(self.working.meta(meta) or 0))
+            con.execute(
+                "CREATE TABLE IF NOT EXISTS master.progress (domain VARCHAR NOT NULL, change_seq BIGINT NOT NULL)"
+            )
+            done = con.execute("SELECT change_seq FROM master.progress WHERE domain = ?", [domain]).fetchall()
             outcome = master_domain(
-                self.working.con,
+                con,
                 self.domains[domain],
                 lambda at: self.intake.intake_sql(domain, at),
-                points,
+                self.intake.change_points(con, domain, done[0][0] if done else 0),
                 Ledger(self.control),
                 seq,
                 datetime.now(UTC),
                 source_systems={source: system for source, (system, _) in self.enabled.items()},
                 secret_key=home_secret(self.settings.home),
             )
-            self.working.set_meta(meta, str(seq))
+            con.execute("DELETE FROM master.progress WHERE domain = ?", [domain])
+            con.execute("INSERT INTO master.progress VALUES (?, ?)", [domain, seq])
         report = _domain_report(outcome)
         self.report.domains.append(report)
         return report

@@ -262,7 +262,7 @@ def _from_contract(contract: FeedContract, table: FeedTable, supplies: Supplies)
         name: literal(value.const) if isinstance(value, Constant) else quote(value)
         for name, value in supplies.columns.items()
     }
-    meta = {name: quote(name) for name in _REQUIRED if name.startswith("_")} | {"source_key": '"_source_key"'}
+    meta = {name: quote(name) for name in sorted(_REQUIRED) if name.startswith("_")} | {"source_key": '"_source_key"'}
     columns = meta | given
     chosen = ", ".join(f"{value} AS {quote(name)}" for name, value in columns.items())
     return Supplier(
