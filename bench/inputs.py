@@ -25,7 +25,7 @@ _ORDER = """
         CAST((i * 37 % 100000) / 1000.0 AS DECIMAL(18,6)) AS unit_price,
         DATE '2026-01-01' + CAST(i % 300 AS INTEGER) AS order_date,
         CASE WHEN i % 5 = 0 THEN 'open' ELSE 'closed' END AS status,
-        TIMESTAMP '2026-01-01 00:00:00' + to_seconds(i % 20000000) + INTERVAL '{days} days' AS updated_at
+        TIMESTAMP '2026-01-01 00:00:00' + to_seconds(i % 20000000) AS updated_at
     FROM range({low}, {high}) AS t(i)
 """
 
@@ -48,9 +48,9 @@ _RECEIPT = """
 """
 
 
-def _sql(template: str, low: int, high: int, bump: int = 0, days: int = 0) -> str:
+def _sql(template: str, low: int, high: int, bump: int = 0) -> str:
     return template.format(
-        items=ITEMS, suppliers=SUPPLIERS, locations=LOCATIONS, low=low, high=high, bump=bump, days=days
+        items=ITEMS, suppliers=SUPPLIERS, locations=LOCATIONS, low=low, high=high, bump=bump
     )
 
 
@@ -121,14 +121,17 @@ def _load_sqlite(url: str, path: Path) -> None:
         con.execute("CREATE INDEX po_line_updated ON po_line (updated_at)")
 
 
-def change_orders(url: str, rows: int) -> None:
-    """Update one per cent of the order lines, stamped later than all others."""
-    statement = "UPDATE po_line SET qty = qty + 1, updated_at = '2026-11-01 12:00:00' WHERE id < {}"
+def change_orders(url: str, rows: int, moment: str) -> None:
+    """Update one per cent of the order lines, stamped with a moment ('YYYY-MM-DD HH:MM:SS', UTC) later than all others.
+
+    An ERP stamps with the clock; a stamp before the last extract would be a late one, which only the nightly search finds.
+    """
+    statement = f"UPDATE po_line SET qty = qty + 1, updated_at = '{moment}' WHERE id < {rows // 100}"
     if url.startswith("sqlite"):
         with sqlite3.connect(url.removeprefix("sqlite:///")) as con:
-            con.execute(statement.format(rows // 100))
+            con.execute(statement)
         return
     import psycopg
 
     with psycopg.connect(url.replace("+psycopg", "")) as con:
-        con.execute(statement.format(rows // 100))  # type: ignore[arg-type]
+        con.execute(statement)  # type: ignore[arg-type]

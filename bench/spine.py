@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -120,12 +121,12 @@ def floor_full(url: str, files: str, receipts: str, home: str) -> None:
     floor("floor_full.sql", url, files, receipts, home, None)
 
 
-def floor_incremental(url: str, files: str, receipts: str, home: str) -> None:
+def floor_incremental(url: str, files: str, receipts: str, home: str, since: str) -> None:
     """One per cent changed; the published file is copied first, as Concord does, so that readers keep theirs."""
     folder = Path(home)
     shutil.copyfile(folder / "published.duckdb", folder / "next.duckdb")
     (folder / "next.duckdb").replace(folder / "published.duckdb")
-    floor("floor_incremental.sql", url, files, receipts, home, "2026-11-01")
+    floor("floor_incremental.sql", url, files, receipts, home, since)
 
 
 # -- Concord ------------------------------------------------------------------------------------------------
@@ -181,10 +182,11 @@ def run(rows: int, engine: str) -> list[tuple[Measure, Measure]]:
                 measured("full, by hand", floor_full, url, str(files), str(receipts), str(by_hand)),
                 measured("full, concord", concord, str(home), url, str(files), "nightly"),
             )
-            inputs.change_orders(url, rows)
+            moment = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
+            inputs.change_orders(url, rows, moment)
             changed = inputs.write_changed_receipts(files, rows)
             incremental = (
-                measured("1 %, by hand", floor_incremental, url, str(files), str(changed), str(by_hand)),
+                measured("1 %, by hand", floor_incremental, url, str(files), str(changed), str(by_hand), moment),
                 measured("1 %, concord", concord, str(home), url, str(files), "hourly"),
             )
             nothing = measured("nothing new, concord", concord, str(home), url, str(files), "hourly")

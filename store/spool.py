@@ -7,6 +7,7 @@ the current rows (`store.apply`), keeping rejects (`store.quarantine`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import duckdb
@@ -43,6 +44,8 @@ _REJECT_FIELDS = (
 )
 _REJECTS_AT_ONCE = 10_000
 _ROWS_AT_ONCE = 100_000
+#: Two row groups of DuckDB.
+_CHUNK = 245_760
 
 
 @dataclass(slots=True)
@@ -129,9 +132,21 @@ class Inlet:
         except Exception as error:  # noqa: BLE001  (raised again by `check`)
             self._error = error
 
-    def stream(self, table: FeedTable) -> pa.RecordBatchReader:
-        """The rows of a feed with one kind of record, as one Arrow stream."""
-        return pa.RecordBatchReader.from_batches(table.arrow_schema, (rows for _, rows in self.batches()))
+    def chunks(self, table: FeedTable) -> Iterator[pa.Table]:
+        """The rows of a feed with one kind of record, in tables large enough for a statement each.
+
+        Not as one Arrow stream: threads of DuckDB that wait for a reader in Python burn as much as they work.
+        """
+        held: list[pa.RecordBatch] = []
+        rows = 0
+        for _, batch in self.batches():
+            held.append(batch)
+            rows += batch.num_rows
+            if rows >= _CHUNK:
+                yield pa.Table.from_batches(held, table.arrow_schema)
+                held, rows = [], 0
+        if held:
+            yield pa.Table.from_batches(held, table.arrow_schema)
 
     def check(self) -> None:
         """Raise what ended the stream early, if anything did."""
@@ -192,8 +207,7 @@ def load_first(
 
     None where a key is missing or not unique: then nothing was kept, and the delivery is read the long way.
     """
-    with _registered(con, "incoming", inlet.stream(table)):
-        con.execute(sql("staging/load_first").format(**table.names), values)
+    _insert(con, inlet, table, sql("staging/load_first").format(**table.names), values)
     violation = _finish(con, inlet)
     if violation is None and _keys_are_sound(con, table, table.staged):
         return Spooled(inlet.rows)
@@ -210,11 +224,27 @@ def spool(con: duckdb.DuckDBPyConnection, inlet: Inlet, tables: Mapping[str, Fee
         _new_spool(con, table)
     if len(tables) == 1:
         (table,) = tables.values()
-        with _registered(con, "incoming", inlet.stream(table)):
-            con.execute(sql("staging/spool").format(**table.names))
+        _insert(con, inlet, table, sql("staging/spool").format(**table.names), {})
     else:
         _spool_in_parts(con, inlet, tables)
     return Spooled(inlet.rows, _finish(con, inlet))
+
+
+def _insert(
+    con: duckdb.DuckDBPyConnection, inlet: Inlet, table: FeedTable, statement: str, values: Mapping[str, object]
+) -> None:
+    for chunk in _ahead(inlet.chunks(table)):
+        with _registered(con, "incoming", chunk):
+            con.execute(statement, values)
+
+
+def _ahead(chunks: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The chunks, each read while the one before is being written."""
+    with ThreadPoolExecutor(1, "read ahead") as reader:
+        waiting = reader.submit(next, chunks, None)
+        while (chunk := waiting.result()) is not None:
+            waiting = reader.submit(next, chunks, None)
+            yield chunk
 
 
 def _new_spool(con: duckdb.DuckDBPyConnection, table: FeedTable) -> None:

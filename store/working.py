@@ -26,7 +26,7 @@ LAYOUT = "1"
 #: Settings of every connection that writes. DuckDB 2.0.0 with preserve_insertion_order loses sight of rows: in one
 #: transaction, an insert of no rows into an empty table, then one of more than a row group, and every scan of the
 #: table ends before its first row until the file is opened anew. No table's row order means anything here anyway.
-WRITER_CONFIG: Mapping[str, bool] = {"preserve_insertion_order": False}
+WRITER_CONFIG: Mapping[str, bool | int] = {"preserve_insertion_order": False, "max_vacuum_tasks": 0}
 
 _SQL = Path(__file__).parent / "sql"
 _REBUILD = "Run `concord rebuild`: it replays landing and the control database into a new working database"
