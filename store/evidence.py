@@ -171,7 +171,7 @@ class Evidence:
         found = self.rows(
             "SELECT _source_system AS source_system, source_item_key, from_uom, CAST(factor AS VARCHAR) AS factor, "
             "CAST(valid_from AS VARCHAR) AS valid_from, CAST(valid_to AS VARCHAR) AS valid_to FROM conformed.item_uom "
-            "WHERE lower(trim(from_uom)) = lower(trim(?)) AND NOT is_deleted_at_source "
+            "WHERE lower(trim(?)) IN (lower(trim(from_uom)), lower(trim(from_uom_x12))) AND NOT is_deleted_at_source "
             "AND ((item_sk = ? AND item_sk > 0) OR (_source_system = ? AND source_item_key = ?)) ORDER BY ALL",
             [uom, item_sk, source, key],
         )

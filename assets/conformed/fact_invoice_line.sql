@@ -20,6 +20,7 @@ conversion AS (
         u.item_key,
         i.item_sk,
         lower(trim(u.from_uom)) AS from_uom,
+        lower(trim(u.from_uom_x12)) AS x12_uom,
         u.factor_to_base AS factor,
         u.valid_from,
         u.valid_to
@@ -59,6 +60,17 @@ own_conversion AS (
     FROM own_start
 ),
 
+named_conversion AS (
+    -- A conversion goes by the source's own code of the unit, and by the X12 code that the source says it is.
+    SELECT item_sk, from_uom, factor, valid_from, valid_to
+    FROM conversion
+    WHERE item_sk > 0
+    UNION ALL
+    SELECT item_sk, x12_uom AS from_uom, factor, valid_from, valid_to
+    FROM conversion
+    WHERE item_sk > 0 AND x12_uom <> from_uom
+),
+
 shared_conversion AS (
     -- Any source's conversion of the same golden item, where no two statements of the network differ.
     SELECT
@@ -67,8 +79,7 @@ shared_conversion AS (
         min(factor) AS factor,
         CASE WHEN count(valid_from) = count(*) THEN min(valid_from) END AS valid_from,
         CASE WHEN count(valid_to) = count(*) THEN max(valid_to) END AS valid_to
-    FROM conversion
-    WHERE item_sk > 0
+    FROM named_conversion
     GROUP BY item_sk, from_uom
     HAVING min(factor) = max(factor)
 ),
