@@ -191,13 +191,13 @@ class SyncSession:
     def begin(self) -> None:
         """Record that this sync runs, once."""
         if not self._started:
-            self._started = True
             # A publish that was killed behind the rename is complete, but the control database has not heard of it.
             for manifest in versions(self.settings.home):
                 self.control.record_publication(manifest.version, manifest.content_hash, manifest.run_id)
             self.control.start_run(
                 self.report.run_id, network=self.report.network, cadence=self.cadence, code_version=code_version()
             )
+            self._started = True
 
     def failed(self, error: BaseException) -> None:
         """Note what stopped the sync; readers keep the version they have."""

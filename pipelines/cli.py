@@ -6,6 +6,7 @@ Heavy libraries are imported by the command that needs them, so that `concord qu
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,9 @@ import typer
 from rich.console import Console
 
 from connectors.errors import ConcordError
+
+#: Columns of a line where the output is no terminal (a log, a pipe).
+PIPE_WIDTH = 120
 
 app = typer.Typer(
     name="concord",
@@ -27,8 +31,14 @@ quarantine_app = typer.Typer(help="Refused rows and deliveries: list, show, repl
 app.add_typer(feeds_app, name="feeds")
 app.add_typer(quarantine_app, name="quarantine")
 
-out = Console()
+out = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH)
 err = Console(stderr=True)
+
+
+def examples(*commands: str) -> str:
+    """The end of a help text: commands that work as they stand."""
+    return "\n\n".join(["Examples:", *(f"  {command}" for command in commands)])
+
 
 NetworkOption = Annotated[
     str | None, typer.Option("--network", "-n", help="Network name or file. Default: CONCORD_NETWORK, else sample.")
@@ -39,8 +49,12 @@ HomeOption = Annotated[
 
 
 @app.command(
-    epilog="Examples:  concord sync  |  concord sync --network openboxes_tryton --cadence hourly  |  "
-    "concord sync --feeds legacy_erp.po_line --dry-run"
+    epilog=examples(
+        "concord sync",
+        "concord sync --cadence hourly",
+        "concord sync --feeds legacy_erp.po_line --feeds edi_hub --dry-run",
+        "concord sync --network openboxes_tryton",
+    )
 )
 def sync(
     network: NetworkOption = None,
@@ -58,7 +72,7 @@ def sync(
     raise typer.Exit(run_sync(network, home, cadence, feeds, dry_run, out, err))
 
 
-@app.command(epilog="Example:  concord rebuild --network sample")
+@app.command(epilog=examples("concord rebuild", "concord rebuild --network openboxes_tryton"))
 def rebuild(network: NetworkOption = None, home: HomeOption = None) -> None:
     """Delete the working database and build it again from landing and the control database.
 
@@ -69,7 +83,7 @@ def rebuild(network: NetworkOption = None, home: HomeOption = None) -> None:
     raise typer.Exit(run_rebuild(network, home, out, err))
 
 
-@app.command()
+@app.command(epilog=examples("concord versions"))
 def versions(home: HomeOption = None) -> None:
     """List the published versions, newest first, with their content hash."""
     from pipelines.views import print_versions
@@ -77,8 +91,10 @@ def versions(home: HomeOption = None) -> None:
     print_versions(_home(home), out)
 
 
-@app.command()
-def rollback(version: int, home: HomeOption = None) -> None:
+@app.command(epilog=examples("concord versions", "concord rollback 3"))
+def rollback(
+    version: Annotated[int, typer.Argument(help="A version that `concord versions` lists.")], home: HomeOption = None
+) -> None:
     """Point readers at an earlier published version (the next sync publishes a newer one)."""
     from store.versions import rollback as move_pointer
 
@@ -86,9 +102,15 @@ def rollback(version: int, home: HomeOption = None) -> None:
     out.print(f"readers now see version {version}")
 
 
-@app.command(epilog='Example:  concord query "SELECT item_no, description FROM conformed.dim_item LIMIT 5" --csv')
+@app.command(
+    epilog=examples(
+        'concord query "SHOW ALL TABLES"',
+        'concord query "SELECT item_no, description FROM v1.dim_item LIMIT 5" --csv > items.csv',
+        'concord query "SELECT count(*) FROM v1.fact_po_line" --version 3',
+    )
+)
 def query(
-    sql: str,
+    sql: Annotated[str, typer.Argument(help="One SELECT (DuckDB SQL) on the schemas conformed, v1 and ops.")],
     home: HomeOption = None,
     version: Annotated[int | None, typer.Option(help="An earlier published version.")] = None,
     limit: Annotated[int, typer.Option(help="At most this many rows.")] = 1000,
@@ -101,11 +123,15 @@ def query(
 
 
 @app.command(
-    epilog="Examples:  concord explain dim_item 17  |  concord explain dim_item 17 description  |  "
-    "concord explain fact_receipt_line 'legacy_erp:4711' qty_base"
+    epilog=examples(
+        "concord explain dim_item 17",
+        "concord explain dim_item 17 description",
+        "concord explain dim_supplier legacy_erp:V1001",
+        "concord explain fact_po_line 'legacy_erp:P260001|1' qty_base",
+    )
 )
 def explain(
-    table: str,
+    table: Annotated[str, typer.Argument(help="A table of the schema conformed.")],
     key: Annotated[str, typer.Argument(help="Surrogate key of a dimension, or source_system:source_key of a fact.")],
     column: Annotated[str | None, typer.Argument(help="One column; all of them when left out.")] = None,
     network: NetworkOption = None,
@@ -117,7 +143,7 @@ def explain(
     print_explanation(network, home, table, key, column, out)
 
 
-@app.command()
+@app.command(epilog=examples("concord ui", "concord ui --network openboxes_tryton --port 3001"))
 def ui(
     network: NetworkOption = None,
     home: HomeOption = None,
@@ -129,7 +155,7 @@ def ui(
     raise typer.Exit(run_ui(network, home, port, out))
 
 
-@feeds_app.command("check")
+@feeds_app.command("check", epilog=examples("concord feeds check", "concord feeds check --network networks/mine.yml"))
 def feeds_check(network: NetworkOption = None) -> None:
     """Check every feed contract and network file; problems are shown as file:line:column."""
     from pipelines.views import check_everything
@@ -142,7 +168,7 @@ def feeds_check(network: NetworkOption = None) -> None:
     out.print("every contract and network is in order")
 
 
-@feeds_app.command("list")
+@feeds_app.command("list", epilog=examples("concord feeds list", "concord feeds list --network openboxes_tryton"))
 def feeds_list(network: NetworkOption = None) -> None:
     """List the feeds of the network with what they deliver and how."""
     from pipelines.views import print_feeds
@@ -150,7 +176,7 @@ def feeds_list(network: NetworkOption = None) -> None:
     print_feeds(network, out)
 
 
-@feeds_app.command("schema")
+@feeds_app.command("schema", epilog=examples("concord feeds schema > feeds/feed.schema.json"))
 def feeds_schema() -> None:
     """Print the JSON Schema of a feed contract (feeds/feed.schema.json), for editors."""
     import json
@@ -160,7 +186,10 @@ def feeds_schema() -> None:
     typer.echo(json.dumps(json_schema(), indent=2))
 
 
-@quarantine_app.command("list")
+@quarantine_app.command(
+    "list",
+    epilog=examples("concord quarantine list", "concord quarantine list --feed south_inventory.stock --all"),
+)
 def quarantine_list(
     network: NetworkOption = None,
     home: HomeOption = None,
@@ -174,19 +203,29 @@ def quarantine_list(
     print_list(network, home, feed, every, limit, out)
 
 
-@quarantine_app.command("show")
-def quarantine_show(reject: str, network: NetworkOption = None, home: HomeOption = None) -> None:
+@quarantine_app.command(
+    "show", epilog=examples("concord quarantine show 8d2553d400a3812a", "concord quarantine show cd9562563c0ae831")
+)
+def quarantine_show(
+    an_id: Annotated[str, typer.Argument(metavar="ID", help="Id of a reject or of a delivery.")],
+    network: NetworkOption = None,
+    home: HomeOption = None,
+) -> None:
     """Show one reject, or all of one delivery, with what to do about it."""
     from pipelines.quarantine import print_one
 
-    print_one(network, home, reject, out)
+    print_one(network, home, an_id, out)
 
 
 @quarantine_app.command(
-    "replay", epilog="Example:  concord quarantine replay north_inventory.stock --delivery 3fa9c1d2e4b5a697"
+    "replay",
+    epilog=examples(
+        "concord quarantine replay south_inventory.stock",
+        "concord quarantine replay south_inventory.stock --delivery cd9562563c0ae831",
+    ),
 )
 def quarantine_replay(
-    feed: str,
+    feed: Annotated[str, typer.Argument(help="source.feed, as `concord quarantine list` shows it.")],
     network: NetworkOption = None,
     home: HomeOption = None,
     delivery: Annotated[str | None, typer.Option(help="Only this delivery.")] = None,
@@ -197,9 +236,12 @@ def quarantine_replay(
     run_replay(network, home, feed, delivery, out)
 
 
-@quarantine_app.command("waive")
+@quarantine_app.command(
+    "waive",
+    epilog=examples('concord quarantine waive 66d0df9a4e570022 --reason "typed twice at the clinic" --who "J. Diaz"'),
+)
 def quarantine_waive(
-    reject: str,
+    an_id: Annotated[str, typer.Argument(metavar="ID", help="Id of a reject or of a delivery.")],
     reason: Annotated[str, typer.Option(help="Why nothing is to be done.")],
     who: Annotated[str, typer.Option(help="Who decides.", envvar="USER")],
     network: NetworkOption = None,
@@ -208,7 +250,7 @@ def quarantine_waive(
     """Record that a reject needs no action; the decision survives rebuilds."""
     from pipelines.quarantine import run_waive
 
-    run_waive(network, home, reject, who, reason, out)
+    run_waive(network, home, an_id, who, reason, out)
 
 
 def _home(home: Path | None) -> Path:

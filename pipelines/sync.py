@@ -6,6 +6,7 @@ Here: starting runs and printing what they did. Not here: what a sync does (`ass
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from rich import box
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -31,7 +33,24 @@ from pipelines.views import plain
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import dagster as dg
+
 CADENCES = ("nightly", "hourly")
+
+#: How the errors begin that say themselves what to do (as Dagster writes them down: module, class, text).
+OUR_ERRORS = ("connectors.", "expectations.", "mastering.", "store.")
+
+#: Counts of a feed in the summary: field of the report -> heading.
+FEED_COUNTS = {
+    "new_deliveries": "new",
+    "duplicates": "dup.",
+    "quarantined": "quar.",
+    "rows_read": "read",
+    "rows_accepted": "accepted",
+    "rows_rejected": "rejected",
+    "rows_changed": "changed",
+    "rows_deleted": "deleted",
+}
 
 
 def prepare_home(settings: Settings) -> None:
@@ -101,23 +120,42 @@ def execute(
 
     from assets.session_resource import REPORTS, listen
     from pipelines.definitions import defs
+    from store.versions import current
 
     job = defs.resolve_job_def(f"{cadence}_sync")
-    zone = load_network(settings.network_path).timezone
+    network = load_network(settings.network_path)
     config = {"network": settings.network, "home": str(settings.home), "cadence": cadence, "feeds": feeds or []}
     with dg.DagsterInstance.get() as instance:
         run_id = str(uuid.uuid4())
         listen(run_id, progress)
-        job.execute_in_process(
+        result = job.execute_in_process(
             run_config={"resources": {"session": {"config": {**config, "pull": pull}}}},
             instance=instance,
-            partition_key=datetime.now(ZoneInfo(zone)).strftime("%Y-%m-%d"),
+            partition_key=datetime.now(ZoneInfo(network.timezone)).strftime("%Y-%m-%d"),
             raise_on_error=False,
             run_id=run_id,
         )
-    report = REPORTS.pop(run_id)
+    report = REPORTS.pop(run_id, None) or SyncReport(run_id, network.network, cadence)
+    if not result.success and report.exit_code == 0:
+        report.outcome, report.error = "failed", failure_text(result)
+        served = current(settings.home)
+        report.version = served.version if served else None
     report.seconds = time.monotonic() - started
     return report
+
+
+def failure_text(result: dg.ExecuteInProcessResult) -> str:
+    """Why a run failed before the sync could report it: our own error where there is one, else the first cause."""
+    for event in result.filter_events(lambda one: one.is_failure):
+        error = getattr(event.event_specific_data, "error", None)
+        chain = []
+        while error is not None:
+            chain.append(str(error.message).strip())
+            error = error.cause
+        ours = [text for text in chain if text.startswith(OUR_ERRORS)]
+        if chain:
+            return re.sub(r"^[\w.]+: ", "", (ours or chain[-1:])[0])
+    return "the run failed; `concord ui` shows where"
 
 
 def quiet_dagster() -> None:
@@ -153,9 +191,9 @@ def print_summary(report: SyncReport, settings: Settings, out: Console) -> None:
     print_feeds(report, out)
     print_tables(report, out)
     for line in report.failed_errors:
-        out.print(f"gate: {line}", style="red", markup=False)
+        out.print(f"gate: {line}", style="red", markup=False, soft_wrap=True)
     for line in report.failed_warnings:
-        out.print(f"warning: {line}", style="yellow", markup=False)
+        out.print(f"warning: {line}", style="yellow", markup=False, soft_wrap=True)
     for line in report.feed_errors:
         out.print(f"not read: {line}", style="red", markup=False, soft_wrap=True)
     if report.error:
@@ -169,22 +207,15 @@ def print_feeds(report: SyncReport, out: Console) -> None:
     busy = [feed for feed in report.feeds.values() if not feed.is_quiet]
     if not busy:
         return
-    table = Table(title="feeds (deliveries new, duplicate, quarantined; rows)")
-    table.add_column("feed", overflow="fold")
-    for heading in ("new", "dup.", "quar.", "read", "accepted", "rejected", "changed", "deleted"):
+    table = Table(title="feeds (deliveries: new, duplicate, quarantined; rows: the others)", box=box.SIMPLE_HEAD)
+    table.add_column("feed", no_wrap=True)
+    counted = {heading: [getattr(feed, name) for feed in busy] for name, heading in FEED_COUNTS.items()}
+    shown = {heading: counts for heading, counts in counted.items() if any(counts)}
+    for heading in shown:
         table.add_column(heading, justify="right", no_wrap=True)
-    for feed in busy:
-        counts = (
-            feed.new_deliveries,
-            feed.duplicates,
-            feed.quarantined,
-            feed.rows_read,
-            feed.rows_accepted,
-            feed.rows_rejected,
-            feed.rows_changed,
-            feed.rows_deleted,
-        )
-        table.add_row(plain(feed.feed), *(f"{count:,}" if count else "" for count in counts))
+    for number, feed in enumerate(busy):
+        cells = (f"{counts[number]:,}" if counts[number] else "" for counts in shown.values())
+        table.add_row(plain(feed.feed), *cells)
     out.print(table)
     for feed in busy:
         for reason in feed.reasons:
@@ -196,7 +227,7 @@ def print_tables(report: SyncReport, out: Console) -> None:
     changed = [table for table in report.tables if table.inserted or table.deleted]
     if not changed:
         return
-    table = Table(title="conformed tables that changed")
+    table = Table(title="conformed tables that changed", box=box.SIMPLE_HEAD)
     table.add_column("table")
     table.add_column("how")
     for heading in ("rows", "written", "taken out"):
@@ -209,12 +240,13 @@ def print_tables(report: SyncReport, out: Console) -> None:
 def headline(report: SyncReport) -> str:
     """One sentence: how it ended."""
     took = f"in {report.seconds:.1f} s"
+    readers = f"readers keep version {report.version}" if report.version else "nothing is published yet"
     return {
         "published": f"published version {report.version} {took} ({report.checks} checks, "
         f"content hash {(report.content_hash or '')[:12]})",
         "nothing_to_do": f"nothing to do: version {report.version} is current ({took})",
-        "gate_refused": f"the gate refused the candidate; readers keep version {report.version} ({took})",
-        "failed": f"failed {took}; readers keep version {report.version}",
+        "gate_refused": f"the gate refused the candidate; {readers} ({took})",
+        "failed": f"failed {took}; {readers}",
         "dry_run": "dry run: nothing was changed",
     }[report.outcome]
 

@@ -20,20 +20,25 @@ from connectors.errors import ConfigurationError
 from connectors.interface import ROW_NO, Delivery
 
 
-def plain(value: object) -> str:
-    """Text made harmless for the terminal: no markup, no control characters."""
-    return escape("".join(ch if ch.isprintable() else "\N{REPLACEMENT CHARACTER}" for ch in str(value)))
+def plain(value: object, keep: str = "") -> str:
+    """Text made harmless for the terminal: no markup, no control characters but those to `keep`."""
+    shown = (ch if ch.isprintable() or ch in keep else "\N{REPLACEMENT CHARACTER}" for ch in str(value))
+    return escape("".join(shown))
 
 
 def print_versions(home: Path, out: Console) -> None:
     """The published versions, newest first."""
     from store import versions as v
 
+    published = sorted(v.versions(home), key=lambda m: m.version, reverse=True)
+    if not published:
+        out.print(f"nothing was published in {home} yet: run `concord sync`", markup=False, soft_wrap=True)
+        return
     pointed, withdrawn = v.pointed(home), v.withdrawn(home)
     table = Table(title="published versions")
     for heading in ("version", "published (UTC)", "rows", "content hash", "run", ""):
         table.add_column(heading)
-    for manifest in sorted(v.versions(home), key=lambda m: m.version, reverse=True):
+    for manifest in published:
         note = "readers see this one" if manifest.version == pointed else withdrawn.get(manifest.version, "")
         stamp = manifest.published_ts.strftime("%Y-%m-%d %H:%M:%S")
         rows = f"{manifest.rows:,}"

@@ -35,7 +35,7 @@ class NothingQuarantined(ConcordError):
 
 @dataclass(frozen=True, slots=True)
 class RejectShown:
-    """One refused piece of a delivery, as `ops.rejected_record` keeps it."""
+    """One refused piece of a delivery, as `ops.rejected_record` keeps it. `delivery_name`: its file or table."""
 
     reject_id: str
     delivery_id: str
@@ -55,6 +55,7 @@ class RejectShown:
     waived_reason: str | None
     replay_delivery_id: str | None
     recorded_ts: datetime
+    delivery_name: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,11 @@ class DeliveryShown:
     truncated: bool = False
 
 
-_REJECT_COLUMNS = ", ".join(RejectShown.__dataclass_fields__)
+_REJECT_COLUMNS = ", ".join(f"r.{name}" for name in RejectShown.__dataclass_fields__ if name != "delivery_name")
+_REJECTS = (
+    f"SELECT {_REJECT_COLUMNS}, d.name AS delivery_name FROM ops.rejected_record AS r "
+    "LEFT JOIN ops.delivery AS d ON r.delivery_id = d.delivery_id"
+)
 _DELIVERY_FIELDS = [name for name in DeliveryShown.__dataclass_fields__ if name not in ("rejects", "truncated")]
 _DELIVERY_COLUMNS = ", ".join(_DELIVERY_FIELDS)
 
@@ -91,10 +96,9 @@ def list_rejects(
 ) -> pa.Table:
     """Refused pieces, the latest delivery first, then by place. `feed`: `source.feed`. Columns of `RejectShown`."""
     query = (
-        f"SELECT {_REJECT_COLUMNS} FROM ops.rejected_record WHERE feed = coalesce($feed, feed) "
-        "AND delivery_id = coalesce($delivery_id, delivery_id) "
-        "AND list_contains($states, state) AND list_contains($severities, severity) "
-        "ORDER BY recorded_ts DESC, feed, delivery_id, row_no, column_name, reject_id"
+        f"{_REJECTS} WHERE r.feed = coalesce($feed, r.feed) AND r.delivery_id = coalesce($delivery_id, r.delivery_id) "
+        "AND list_contains($states, r.state) AND list_contains($severities, r.severity) "
+        "ORDER BY r.recorded_ts DESC, r.feed, r.delivery_id, r.row_no, r.column_name, r.reject_id"
     )
     values: dict[str, object] = {"feed": feed, "delivery_id": delivery_id}
     values |= {"states": list(states), "severities": list(severities)}
@@ -123,9 +127,7 @@ def show(working: Working, an_id: str, limit: int = 100) -> DeliveryShown:
 
     Raises NothingQuarantined where neither exists.
     """
-    one = working.con.execute(
-        f"SELECT {_REJECT_COLUMNS} FROM ops.rejected_record WHERE reject_id = ?", [an_id]
-    ).fetchall()
+    one = working.con.execute(f"{_REJECTS} WHERE r.reject_id = ?", [an_id]).fetchall()
     delivery_id = one[0][1] if one else an_id
     delivery = working.con.execute(
         f"SELECT {_DELIVERY_COLUMNS} FROM ops.delivery WHERE delivery_id = ?", [delivery_id]
@@ -141,8 +143,7 @@ def show(working: Working, an_id: str, limit: int = 100) -> DeliveryShown:
 
 def _rejects_of(working: Working, delivery_id: str, limit: int) -> list[tuple[Any, ...]]:
     return working.con.execute(
-        f"SELECT {_REJECT_COLUMNS} FROM ops.rejected_record WHERE delivery_id = ? "
-        "ORDER BY row_no, column_name, reject_id LIMIT ?",
+        f"{_REJECTS} WHERE r.delivery_id = ? ORDER BY r.row_no, r.column_name, r.reject_id LIMIT ?",
         [delivery_id, limit],
     ).fetchall()
 
@@ -229,3 +230,26 @@ def waive(working: Working, control: Control, an_id: str, *, who: str, reason: s
 def is_waivable(rule_id: str) -> bool:
     """Whether waiving a reject of this rule lets its delivery through."""
     return rule_id in WAIVABLE or rule_id.startswith(_TOTALS)
+
+
+#: What to do about a reject, by the first part of its rule, or by the whole of it.
+_ADVICE = {
+    "guard": "If the delivery is right as it is, waive its id: the next sync applies it. Else ask for another.",
+    "totals": "Part of the delivery is probably missing: ask the sender for the whole. If it is right, waive its id.",
+    "contract": "The delivery cannot be read as it is: ask the sender for another, or correct the contract and replay.",
+    "schema": "The columns are not those of the contract: correct the contract (or ask the sender) and replay.",
+    "type": "If the sender writes values this way, say so in the contract (format, sentinels, lookup) and replay. "
+    "Else ask for a corrected file: its row takes effect by itself; then waive this one.",
+    "lookup.miss": "Add the code to the column's lookup in the contract and replay, or ask the sender what it means.",
+    "key": "Ask the sender which of the rows is right: a corrected file takes effect by itself; then waive these.",
+    "csv": "The line is damaged, or the contract's dialect (delimiter, quote, encoding) is not the file's: "
+    "correct the contract and replay, or ask the sender for another file.",
+    "x12": "Ask the partner to send the document again; the sound ones of the file are loaded. Then waive this one.",
+}
+
+
+def advice(rule_id: str) -> str:
+    """What a person can do about a reject of this rule, in a sentence or two."""
+    family = rule_id.partition(".")[0]
+    family = "type" if family in ("text", "time") else family
+    return _ADVICE.get(rule_id) or _ADVICE.get(family) or _ADVICE["contract"]

@@ -85,6 +85,40 @@ def test_a_hard_delete_and_an_update_in_the_erp_are_published(home: Home) -> Non
     assert after - total == 7
 
 
+def test_a_run_that_cannot_begin_is_a_failure_in_its_own_words(home: Home) -> None:
+    """Not `nothing to do`: the control database is away, or the feed that is asked for does not exist."""
+    url = "postgresql+psycopg://u:secret@127.0.0.1:9/x"
+    done = home.sync(check=1, CONCORD_CONTROL_URL=url)
+    assert "error: the control database cannot be used" in done.stdout
+    assert "readers keep version 1" in done.stdout
+    assert "secret" not in done.stdout + done.stderr
+    done = home.sync("--feeds", "north_inventory.nothing", check=1)
+    assert "error: no such feed in this network: north_inventory.nothing" in done.stdout
+
+
+def test_quarantine_says_where_why_and_what_to_do_and_a_waiver_holds(home: Home) -> None:
+    listed = home.run("quarantine", "list").stdout
+    assert "file    receipts_20260107.csv" in listed
+    assert "place   line 2, column 'expiry_date'" in listed
+    assert "value   2027-13-40" in listed
+    reject = next(text.split()[0] for text in listed.splitlines() if "north_inventory.receipt  type.date" in text)
+    shown = home.run("quarantine", "show", reject).stdout
+    assert "correct" in shown.split("what to do")[1]
+    assert f"concord quarantine waive {reject} --reason" in shown
+    replay = next(text.strip() for text in shown.splitlines() if "concord quarantine replay" in text)
+    again = home.run(*replay.split()[1:]).stdout
+    assert "deliveries read again" in again
+    assert "1 rejected" in again
+    home.run("quarantine", "waive", reject, "--reason", "typed wrongly", "--who", "J. Diaz")
+    assert reject not in home.run("quarantine", "list").stdout
+    assert "waived  by J. Diaz: typed wrongly" in home.run("quarantine", "list", "--all").stdout
+    home.run("rebuild")
+    assert reject not in home.run("quarantine", "list").stdout
+    assert "nothing of it is open" in home.run("quarantine", "show", reject).stdout
+    gone = home.run("quarantine", "waive", reject, "--reason", "again", "--who", "J. Diaz", check=1)
+    assert f"nothing of {reject} is open" in gone.stderr
+
+
 def test_secrets_stay_out_of_everything_written(home: Home, tmp_path: Path) -> None:
     """A wrong password in a URL by environment reference shows up nowhere: not in messages, logs, events or tables."""
     canary = "hunter2-canary"
