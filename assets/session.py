@@ -39,7 +39,7 @@ from store.candidate import Candidate, Publication
 from store.control import Control, Ledger
 from store.intake import Intake, load_shapes
 from store.landing import Landing
-from store.publish import Publisher, current, versions
+from store.publish import Publisher, current, read_current, versions
 from store.staging import FeedStaged, feed_state, stage_feed
 from store.working import Working
 
@@ -305,10 +305,14 @@ class SyncSession:
         return report
 
     def _expect_checks(self) -> None:
-        """Something changed, so there will be a candidate to check: load the checker beside the staging."""
+        """Something changed, so there will be a candidate to check: load the checker beside the staging.
+
+        The version that it will carry on is read beside the staging as well, to see that its bytes are whole.
+        """
         if not self._checks_expected:
             self._checks_expected = True
             threading.Thread(target=warm_up, name="gate warm-up", daemon=True).start()
+            threading.Thread(target=read_current, args=(self.settings.home,), name="SHA-256", daemon=True).start()
 
     # -- master -------------------------------------------------------------------------------------
 

@@ -49,9 +49,7 @@ _RECEIPT = """
 
 
 def _sql(template: str, low: int, high: int, bump: int = 0) -> str:
-    return template.format(
-        items=ITEMS, suppliers=SUPPLIERS, locations=LOCATIONS, low=low, high=high, bump=bump
-    )
+    return template.format(items=ITEMS, suppliers=SUPPLIERS, locations=LOCATIONS, low=low, high=high, bump=bump)
 
 
 def write_masters(folder: Path) -> None:
@@ -108,6 +106,7 @@ def _load_postgres(url: str, path: Path) -> None:
             while chunk := source.read(1 << 20):
                 copy.write(chunk)
         cursor.execute("CREATE INDEX po_line_updated ON po_line (updated_at)")
+        cursor.execute("ANALYZE po_line")  # a live database has statistics
 
 
 def _load_sqlite(url: str, path: Path) -> None:
@@ -122,9 +121,10 @@ def _load_sqlite(url: str, path: Path) -> None:
 
 
 def change_orders(url: str, rows: int, moment: str) -> None:
-    """Update one per cent of the order lines, stamped with a moment ('YYYY-MM-DD HH:MM:SS', UTC) later than all others.
+    """Update one per cent of the order lines, stamped with a moment later than all others.
 
-    An ERP stamps with the clock; a stamp before the last extract would be a late one, which only the nightly search finds.
+    `moment`: 'YYYY-MM-DD HH:MM:SS', UTC. An ERP stamps with its clock; a stamp before the last extract would be a late
+    one, which only the nightly search finds.
     """
     statement = f"UPDATE po_line SET qty = qty + 1, updated_at = '{moment}' WHERE id < {rows // 100}"
     if url.startswith("sqlite"):
@@ -134,4 +134,4 @@ def change_orders(url: str, rows: int, moment: str) -> None:
     import psycopg
 
     with psycopg.connect(url.replace("+psycopg", "")) as con:
-        con.execute(statement)  # type: ignore[arg-type]
+        con.execute(statement)

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Context, Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,13 +83,41 @@ def _write(
     summed = [c for c in columns if c.total is not None and pa.types.is_decimal(schema.field(c.name).type)]
     sums = {str(column.total): Decimal(0) for column in summed}
     rows = 0
-    with pq.ParquetWriter(target, schema, compression="zstd", compression_level=1) as writer:
+    with pq.ParquetWriter(target, schema, compression="zstd", compression_level=1) as writer, _Beside() as beside:
         for group in _regroup(batches, schema):
-            writer.write_table(group, row_group_size=ROW_GROUP)
+            beside.do(partial(writer.write_table, group, row_group_size=ROW_GROUP))
             rows += group.num_rows
             for column in summed:
                 sums[str(column.total)] = _EXACT.add(sums[str(column.total)], _sum(group.column(column.name)))
     return Written(rows, {name: str(total) for name, total in sums.items()})
+
+
+class _Beside:
+    """Work done in a thread of its own, one piece at a time, in order. Rows come from the source meanwhile.
+
+    What is done there must not touch the source: some drivers allow one thread only.
+    """
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1, "write")
+        self._last: Future[None] | None = None
+
+    def do(self, work: Callable[[], None]) -> None:
+        """Start a piece when the one before is done; raises what that one raised."""
+        self._wait()
+        self._last = self._pool.submit(work)
+
+    def _wait(self) -> None:
+        if self._last is not None:
+            self._last.result()
+
+    def __enter__(self) -> _Beside:
+        return self
+
+    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        self._pool.shutdown()
+        if failed is None:
+            self._wait()
 
 
 def _regroup(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:

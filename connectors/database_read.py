@@ -13,9 +13,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from decimal import Decimal
+from functools import cached_property
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -27,6 +30,7 @@ from connectors.network import Source
 from connectors.typed import quoted, text, typed_batches, typed_query
 
 _EXTRACT = "extract"
+_BLANKS = np.array([0x20, 0x09], np.uint8)
 _INTEGERS = {"SMALLINT": pa.int16(), "INTEGER": pa.int32(), "BIGINT": pa.int64()}
 #: Exponents of three digits are beyond every decimal type: they are refused as they are written.
 _EXPONENT = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]{1,2}$"
@@ -37,11 +41,10 @@ def read_table(delivery: Delivery, record_name: str, record: RecordContract, sou
 
     Raises PermanentSourceError where the file has no column that the contract maps.
     """
-    with pq.ParquetFile(delivery.path) as file, duckdb.connect() as con:
-        con.execute("SET TimeZone = 'UTC'")
+    with pq.ParquetFile(delivery.path) as file, ExitStack() as stack:
         shown = [column for column in record.columns if not column.phi]
         _check_columns(delivery, shown, file.schema_arrow)
-        reader = _Reader(con, record_name, record, shown, source.timezone)
+        reader = _Reader(stack, record_name, record, shown, source.timezone)
         first = 1
         for number in range(file.num_row_groups):
             group = file.read_row_group(number, columns=[column.source for column in shown])
@@ -63,18 +66,23 @@ def _check_columns(delivery: Delivery, columns: list[Column], schema: pa.Schema)
 class _Reader:
     """The row groups of one delivery, under one contract."""
 
-    def __init__(
-        self, con: duckdb.DuckDBPyConnection, name: str, record: RecordContract, columns: list[Column], zone: str
-    ) -> None:
-        self.con = con
+    def __init__(self, stack: ExitStack, name: str, record: RecordContract, columns: list[Column], zone: str) -> None:
+        self.stack = stack
         self.name = name
         self.record = record
         self.columns = columns
         self.zone = zone
 
+    @cached_property
+    def con(self) -> duckdb.DuckDBPyConnection:
+        """Opened for the first column that does not pass as it is: most tables have none."""
+        con = self.stack.enter_context(duckdb.connect())
+        con.execute("SET TimeZone = 'UTC'")
+        return con
+
     def batch(self, group: pa.Table, first: int) -> Batch:
         """One row group; `first` is the ordinal of its first row."""
-        numbers = pa.array(range(first, first + group.num_rows), pa.int64())
+        numbers = pa.array(np.arange(first, first + group.num_rows))
         as_is = {c.name: array for c in self.columns if (array := _as_is(c, group.column(c.source), self.zone))}
         other = [column for column in self.columns if column.name not in as_is]
         typed = self._typed(group, numbers, other) if other else Batch(self.name, _only(numbers))
@@ -117,10 +125,27 @@ def _as_is(column: Column, values: pa.ChunkedArray, zone: str) -> pa.Array | Non
     """The values in the contract's type, where no value of them could be refused or mean something else."""
     if column.sentinels or column.lookup is not None or (column.required and values.null_count):
         return None
+    if column.type == "VARCHAR":
+        return _plain_text(_whole(values)) if pa.types.is_string(values.type) else None
     wanted = _same_type(column, values.type, zone)
     if wanted is None or (pa.types.is_integer(wanted) and not _in_range(values, wanted)):
         return None
     return _whole(values.cast(wanted))
+
+
+def _plain_text(values: pa.Array) -> pa.Array | None:
+    """The texts, where none is empty, begins or ends with a blank or a tab, or has a NUL."""
+    _, offsets, data = values.buffers()
+    bounds = np.frombuffer(offsets, np.int32)[values.offset : values.offset + len(values) + 1] if offsets else None
+    if bounds is None or not len(values) or bounds[-1] == bounds[0]:
+        return None if len(values) > values.null_count else values
+    given = np.diff(bounds) > 0
+    if int(given.sum()) != len(values) - values.null_count:
+        return None
+    held = np.frombuffer(data, np.uint8)
+    ends = np.concatenate((held[bounds[:-1][given]], held[bounds[1:][given] - 1]))
+    odd = bool(np.isin(ends, _BLANKS).any()) or bool((held[bounds[0] : bounds[-1]] == 0).any())
+    return None if odd else values
 
 
 def _same_type(column: Column, landed: pa.DataType, zone: str) -> pa.DataType | None:

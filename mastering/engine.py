@@ -83,8 +83,10 @@ def master_domain(
     prepare(con, rules)
     _fixed_labels(con, rules, change_seq)
     key = _secret(secret_key)
-    rules_hash = _rules_hash(rules, source_systems or {}, key)
+    rules_hash = _rules_hash(rules, source_systems or {}, key, intake_sql(None))
     before = _state(con, rules)
+    if before is not None and not change_points and _stands(con, rules, before, rules_hash, now):
+        return _unchanged(con, rules)
     from_scratch = before is not None and before[0] != rules_hash
     con.execute("CREATE OR REPLACE TEMP TABLE m_changed (source_system VARCHAR, source_key VARCHAR)")
     stated = update_statements(
@@ -119,15 +121,32 @@ def _state(con: Connection, rules: DomainRules) -> tuple[str, datetime] | None:
     return (rows[0][0], rows[0][1]) if rows else None
 
 
+def _stands(con: Connection, rules: DomainRules, before: tuple[str, datetime], rules_hash: str, now: datetime) -> bool:
+    """Whether nothing that the domain follows from is new: rules, dates of rules, records that it refers to."""
+    if before[0] != rules_hash or _rules_turn(rules, before[1], max(now, before[1])):
+        return False
+    named = {one.references for one in rules.attributes.values()} | {one.scope for one in rules.identifiers.values()}
+    others = {name for name in named if name not in (None, rules.domain)}
+    return not any(scalar(con, _moved_sql(str(other)), {"domain": rules.domain}) for other in sorted(map(str, others)))
+
+
+def _moved_sql(domain: str) -> str:
+    """Number of records of another domain whose golden id changed since this one was last mastered."""
+    table = quoted("master", f"xref_{domain}")
+    since = "SELECT change_seq FROM master.state WHERE domain = $domain"
+    return f"SELECT count(*) FROM {table} WHERE _change_seq > ({since})"
+
+
 def _secret(given: bytes | None) -> bytes | None:
     named = os.environ.get(TAX_KEY)
     return named.encode("utf-8") if named else given
 
 
-def _rules_hash(rules: DomainRules, source_systems: Mapping[str, str], key: bytes | None) -> str:
-    """Changes when the rules, the code, the sources' systems or the key of secrets do."""
+def _rules_hash(rules: DomainRules, source_systems: Mapping[str, str], key: bytes | None, intake: str) -> str:
+    """Changes when the rules, the code, the sources' systems, what they supply or the key of secrets do."""
     parts = [
         LOGIC_VERSION,
+        intake,
         rules.model_dump_json(by_alias=True),
         repr(sorted(source_systems.items())),
         keyed_hash(key, "rules") if key and any(one.secret for one in rules.identifiers.values()) else "",
@@ -205,6 +224,14 @@ def _outcome(
         split=identified.split,
         findings=count_findings(con, rules.domain),
     )
+
+
+def _unchanged(con: Connection, rules: DomainRules) -> MasterOutcome:
+    """What is there, after a call that found nothing to do."""
+    con.execute("CREATE OR REPLACE TEMP TABLE m_changed (source_system VARCHAR, source_key VARCHAR)")
+    outcome = _outcome(con, rules, Stated(0, 0), Identified(0, 0, 0, 0), 0)
+    con.execute("DROP TABLE m_changed")
+    return outcome
 
 
 def _finish(

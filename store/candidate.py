@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -186,10 +187,10 @@ class Candidate:
         with told(self._path):
             carried = self._s.base is not None and not self._s.fresh
             if self._s.base is not None and carried:
-                copy_file(v.database_path(self._s.home, self._s.base.manifest.version), self._path)
-                if v.sha256_of(self._path) != self._s.base.manifest.sha256:
-                    self._path.unlink()
+                if v.damage(self._s.home, self._s.base.manifest) is not None:
+                    self._path = None
                     return False
+                copy_file(v.database_path(self._s.home, self._s.base.manifest.version), self._path)
             self._attach()
             if not carried:
                 self._start_afresh()
@@ -553,11 +554,12 @@ class Candidate:
         Readers see the version before until the pointer moves. Raises PublishFailed where the file is not as computed.
         """
         path, home = self.path, self._s.home
-        with told(path):
-            self._verify_again(path)
+        with told(path), ThreadPoolExecutor(1, "SHA-256") as beside:
             path.chmod(0o444)
+            sha256 = beside.submit(v.sha256_of, path)
+            self._verify_again(path)
             v.sync(path)
-            manifest = self._manifest(path)
+            manifest = self._manifest(path, sha256.result())
             v.save_manifest(home, manifest)
             crash_point("publish.manifest_written")
             path.replace(v.database_path(home, self.version))
@@ -598,7 +600,7 @@ class Candidate:
         finally:
             con.close()
 
-    def _manifest(self, path: Path) -> v.Manifest:
+    def _manifest(self, path: Path, sha256: str) -> v.Manifest:
         size = path.stat().st_size
         base = self._s.base
         rows = sum(state.rows for state in self._sealed.tables.values()) + sum(self._ops_rows.values())
@@ -617,7 +619,7 @@ class Candidate:
             delivery_count=self._delivery_state[0],
             deliveries_hash=self._delivery_state[1],
             added=tuple(self._added),
-            sha256=v.sha256_of(path),
+            sha256=sha256,
             bytes=size,
             bytes_per_row=size / max(rows, 1) if base is None or afresh else base.manifest.bytes_per_row,
         )

@@ -74,14 +74,30 @@ def load_sql(sql_dir: Path, promise: TablePromise) -> str:
     return f"SELECT {', '.join(quoted(name) for name in promise.column_names)} FROM {promise.build.driver} AS d"
 
 
+def intake_views(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Name -> text of the intake views of the working database."""
+    return dict(
+        con.execute(
+            "SELECT view_name, sql FROM duckdb_views() WHERE database_name = current_database() "
+            "AND schema_name = 'intake'"
+        ).fetchall()
+    )
+
+
 def plan_table(
-    con: duckdb.DuckDBPyConnection, promise: TablePromise, sql: str, change_seq: int, working_id: str, base: Base | None
+    con: duckdb.DuckDBPyConnection,
+    promise: TablePromise,
+    sql: str,
+    change_seq: int,
+    working_id: str,
+    base: Base | None,
+    views: Mapping[str, str],
 ) -> TablePlan:
     """Decide what is to be done to one table that has a SELECT (mode full or incremental).
 
-    `con` reads the working database, which stands at `change_seq`.
+    `con` reads the working database, which stands at `change_seq`. `views`: its `intake_views`.
     """
-    wanted = TableBasis(_fingerprint(con, promise, sql), _shape(promise), change_seq)
+    wanted = TableBasis(_fingerprint(promise, sql, views), _shape(promise), change_seq)
     had = base.basis.tables.get(promise.table) if base else None
     if base is None or had is None or had.shape != wanted.shape:
         reason = "the version before has no such table" if had is None else "other columns"
@@ -158,15 +174,9 @@ def _shape(promise: TablePromise) -> str:
     return _digest([[column.name, column.type, column.nullable] for column in promise.columns])
 
 
-def _fingerprint(con: duckdb.DuckDBPyConnection, promise: TablePromise, sql: str) -> str:
-    views = dict(
-        con.execute(
-            "SELECT view_name, sql FROM duckdb_views() WHERE database_name = current_database() "
-            "AND schema_name = 'intake' AND list_contains(?, view_name)",
-            [sorted(set(_INTAKE.findall(sql)) | _also_read(promise))],
-        ).fetchall()
-    )
-    return _digest([sql, _shape(promise), promise.key, promise.build.model_dump(mode="json"), views])
+def _fingerprint(promise: TablePromise, sql: str, views: Mapping[str, str]) -> str:
+    read = {name: views.get(name) for name in sorted(set(_INTAKE.findall(sql)) | _also_read(promise))}
+    return _digest([sql, _shape(promise), promise.key, promise.build.model_dump(mode="json"), read])
 
 
 def _also_read(promise: TablePromise) -> set[str]:

@@ -24,8 +24,8 @@ from store.candidate import Candidate, Publication, Setting, TableBuilt
 from store.candidate_file import PublishFailed, StoreFull
 from store.content_hash import ContentHash, content_hash
 from store.outline import build_order
-from store.plan import Base, TablePlan, attention, load_sql, plan_table
-from store.versions import Manifest, current, rollback, verify, versions
+from store.plan import Base, TablePlan, attention, intake_views, load_sql, plan_table
+from store.versions import Manifest, current, read_current, rollback, verify, versions
 
 __all__ = [
     "Candidate",
@@ -38,6 +38,7 @@ __all__ = [
     "TableBuilt",
     "content_hash",
     "current",
+    "read_current",
     "rollback",
     "verify",
     "versions",
@@ -131,8 +132,9 @@ class Publisher:
     def _plans(
         self, con: duckdb.DuckDBPyConnection, base: Base | None, working_id: str, change_seq: int
     ) -> dict[str, TablePlan]:
+        views = intake_views(con)
         return {
-            name: plan_table(con, self.promises[name], sql, change_seq, working_id, base)
+            name: plan_table(con, self.promises[name], sql, change_seq, working_id, base, views)
             for name, sql in sorted(self._sql.items())
         }
 

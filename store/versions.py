@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import re
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -328,7 +329,7 @@ def damage(home: Path, manifest: Manifest) -> str | None:
         size = path.stat().st_size
         if size != manifest.bytes:
             return f"{size} bytes instead of {manifest.bytes}"
-        return None if sha256_of(path) == manifest.sha256 else "its SHA-256 is another than in the manifest"
+        return None if is_whole(path, manifest.sha256) else "its SHA-256 is another than in the manifest"
     except OSError as error:
         return f"unreadable: {error.strerror}"
 
@@ -413,6 +414,32 @@ def sha256_of(path: Path) -> str:
     """SHA-256 of a file, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_current(home: Path) -> None:
+    """Read what readers see, so that a later `damage` knows. For a thread beside other work: it raises nothing."""
+    with suppress(OSError, ConcordError):
+        manifest = current(home)
+        if manifest is not None:
+            is_whole(database_path(home, manifest.version), manifest.sha256)
+
+
+def is_whole(path: Path, sha256: str) -> bool:
+    """Whether a file has that SHA-256. Found out once per process for as long as nothing wrote to the file.
+
+    Several threads may ask; the first one reads the file, the others wait for what it finds.
+    """
+    with _READING:
+        found = path.stat()
+        as_it_is = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        known = _READ.get(path)
+        if known is None or known[0] != as_it_is:
+            known = _READ[path] = (as_it_is, sha256_of(path))
+        return known[1] == sha256
+
+
+_READING = threading.Lock()
+_READ: dict[Path, tuple[tuple[int, ...], str]] = {}
 
 
 def sync(path: Path) -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from connectors import database_extract
 from connectors.contract import FeedContract
+from connectors.database_read import _plain_text
 from connectors.errors import PermanentSourceError
 from connectors.interface import ROW_NO, Pulled, Reject
 from tests.connectors.database_lab import column, connector, contract, delivery, pull, session
@@ -298,3 +299,12 @@ def test_no_moment_outside_the_calendar_is_read(tmp_path: Path, odd: str) -> Non
     rows, rejects = read(contract("t", {}, columns=columns), tmp_path / "x")
     assert rows == []
     assert [reject.column for reject in rejects] == ["day", "at", "local"]
+
+
+@given(st.lists(st.one_of(st.none(), st.text(alphabet=" \t\x00ab\u00e9", max_size=3)), max_size=8), st.integers(0, 3))
+def test_only_texts_that_need_no_care_pass_as_they_are(texts: list[str | None], offset: int) -> None:
+    values = pa.array(["x"] * offset + texts, pa.string())[offset:]
+    plain = all(t is None or (t != "" and t == t.strip(" \t") and "\x00" not in t) for t in texts)
+    passed = _plain_text(values)
+    assert (passed is not None) == plain
+    assert passed is None or passed.to_pylist() == texts
