@@ -10,12 +10,13 @@ Here: asset specs (keys, groups, owners, descriptions, columns, dependencies) an
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from assets.freshness import cadence_age
 from assets.report import FeedReport, TableReport
 from assets.session import DOMAIN_ORDER, SyncSession
 from assets.session_resource import SessionResource
@@ -154,9 +155,8 @@ def raw_specs(enabled: Enabled, days: dg.DailyPartitionsDefinition) -> list[dg.A
 
 
 def _freshness(contract: FeedContract) -> dg.FreshnessPolicy:
-    """A delivery is due within the cadence plus a margin; a quiet source fails it, as it should."""
-    hours = 3 if contract.cadence == "hourly" else 30
-    return dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=hours))
+    """The UI shows a feed that brought nothing for longer than its cadence allows; see `assets.freshness`."""
+    return dg.FreshnessPolicy.time_window(fail_window=cadence_age(contract))
 
 
 def staged_specs(enabled: Enabled) -> list[dg.AssetSpec]:
@@ -250,9 +250,11 @@ def build_assets(settings: Settings) -> tuple[dg.AssetsDefinition, Network]:
         with failing_plainly(running):
             yield from pull(context, running, plan.network)
             yield from stage(context, running)
+            running.check_freshness()
             yield from master(context, running)
             yield from conform(context, running, plan)
             yield from publish(context, running)
+            fail_where_unread(running)
 
     return sync, plan.network
 
@@ -291,9 +293,33 @@ def pull(context: dg.AssetExecutionContext, session: SyncSession, network: Netwo
     wanted = [feed for feed in session.selected if raw_key(*feed) in context.selected_asset_keys]
     if not wanted:
         return
+    everything = is_backfill(context)
     for feed, report in session.pull(wanted, backfilled_days(context.run.tags, network)).items():
-        if report.new_deliveries:
-            yield dg.MaterializeResult(asset_key=raw_key(*feed), metadata={"new_deliveries": report.new_deliveries})
+        if report.new_deliveries or (everything and not report.error):
+            counts = {"new_deliveries": report.new_deliveries, "duplicates": report.duplicates}
+            yield dg.MaterializeResult(asset_key=raw_key(*feed), metadata=counts)
+    if not any(staged_key(*feed) in context.selected_asset_keys for feed in wanted):
+        session.stage_again()
+
+
+def is_backfill(context: dg.AssetExecutionContext) -> bool:
+    """Whether a person asked for these assets by a backfill.
+
+    Dagster goes downstream only from what was materialised and counts the rest as failed: so in a backfill all that
+    was asked for is materialised, changed or not.
+    """
+    return "dagster/backfill" in context.run.tags
+
+
+def fail_where_unread(session: SyncSession) -> None:
+    """A run in which a source could not be read is no success, though the others went on and were published."""
+    unread = session.report.feed_errors
+    if unread:
+        raise dg.Failure(
+            f"{len(unread)} feeds could not be read; the others went on. {unread[0]}",
+            metadata={"not_read": dg.MetadataValue.json(list(unread))},
+            allow_retries=False,
+        )
 
 
 def backfilled_days(tags: Mapping[str, str], network: Network) -> tuple[date, date] | None:
@@ -315,14 +341,16 @@ def stage(context: dg.AssetExecutionContext, session: SyncSession) -> Iterator[M
             if staged_key(source, feed) not in context.selected_asset_keys:
                 continue
             report = session.stage(source, feed)
-            if report.rows_changed or report.rows_deleted or report.quarantined:
-                yield dg.MaterializeResult(asset_key=staged_key(source, feed), metadata=feed_metadata(report))
+            if report.rows_changed or report.rows_deleted or report.quarantined or is_backfill(context):
+                rows = session.staged_rows(source, feed)
+                yield dg.MaterializeResult(asset_key=staged_key(source, feed), metadata=feed_metadata(report, rows))
 
 
-def feed_metadata(report: FeedReport) -> dict[str, Any]:
-    """What Dagster shows of a feed."""
+def feed_metadata(report: FeedReport, rows: int) -> dict[str, Any]:
+    """What Dagster shows of a feed: `rows` it has now, and what this run did."""
     return {
-        "dagster/row_count": report.rows_accepted,
+        "dagster/row_count": rows,
+        "rows_accepted": report.rows_accepted,
         "new_deliveries": report.new_deliveries,
         "duplicates": report.duplicates,
         "quarantined": report.quarantined,
@@ -338,7 +366,7 @@ def master(context: dg.AssetExecutionContext, session: SyncSession) -> Iterator[
         if master_key(domain) not in context.selected_asset_keys:
             continue
         report = session.master(domain)
-        if report.changed_records:
+        if report.changed_records or is_backfill(context):
             details = {key: value for key, value in asdict(report).items() if key != "domain"}
             yield dg.MaterializeResult(
                 asset_key=master_key(domain), metadata={"dagster/row_count": report.golden, **details}
@@ -349,7 +377,8 @@ def conform(context: dg.AssetExecutionContext, session: SyncSession, plan: Plan)
     """The candidate of the next version: tables rebuilt where their inputs changed, then the gate."""
     if not any(conformed_key(table) in context.selected_asset_keys for table in plan.tables):
         return
-    for table in session.conform():
+    changed = session.conform()
+    for table in session.report.tables if is_backfill(context) else changed:
         if conformed_key(table.table) in context.selected_asset_keys:
             yield dg.MaterializeResult(asset_key=conformed_key(table.table), metadata=table_metadata(table))
     for name, results in session.validate().items():
@@ -400,3 +429,5 @@ def publish(context: dg.AssetExecutionContext, session: SyncSession) -> Iterator
                 "path": dg.MetadataValue.path(str(publication.path)),
             },
         )
+    elif is_backfill(context):
+        yield dg.MaterializeResult(asset_key=PUBLISHED_KEY, metadata={"version": session.report.version or 0})

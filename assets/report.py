@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from assets.freshness import Stale
+
 Outcome = Literal["published", "nothing_to_do", "gate_refused", "failed", "dry_run"]
 
 #: Exit codes of `concord sync`, by outcome.
@@ -67,7 +69,11 @@ class TableReport:
 
 @dataclass(slots=True)
 class SyncReport:
-    """One sync as a whole. `version` is the published version after it."""
+    """One sync as a whole. `version` is the published version after it.
+
+    `pulled`: feeds that it tried to read. `stale`: feeds that are late. `concluded`: it came as far as deciding on a
+    publish, and no error stopped it. `unsent`: alerts that did not go out, and why.
+    """
 
     run_id: str
     network: str
@@ -79,6 +85,9 @@ class SyncReport:
     checks: int = 0
     failed_errors: list[str] = field(default_factory=list)
     failed_warnings: list[str] = field(default_factory=list)
+    pulled: list[str] = field(default_factory=list)
+    stale: list[Stale] = field(default_factory=list)
+    unsent: list[str] = field(default_factory=list)
     version: int | None = None
     content_hash: str | None = None
     seconds: float = 0.0
@@ -88,6 +97,11 @@ class SyncReport:
     def feed_errors(self) -> Sequence[str]:
         """Feeds whose source could not be read, with the reason."""
         return [f"{report.feed}: {report.error}" for report in self.feeds.values() if report.error]
+
+    @property
+    def concluded(self) -> bool:
+        """Published, or sure that there is nothing to publish."""
+        return self.outcome in ("published", "nothing_to_do") and self.version is not None
 
     @property
     def exit_code(self) -> int:

@@ -23,6 +23,8 @@ from zoneinfo import ZoneInfo
 
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
+from assets.alerts import notify
+from assets.freshness import dq_rows, late_feeds
 from assets.report import DomainReport, FeedReport, SyncReport, TableReport
 from assets.settings import Settings, package_root
 from connectors.catalogue import check_network, load_feeds, load_network
@@ -41,7 +43,7 @@ from store.intake import Intake, load_shapes
 from store.landing import Landing
 from store.publish import Publisher, current, read_current, versions
 from store.staging import FeedStaged, feed_state, stage_feed
-from store.working import Working
+from store.working import Working, quote
 
 T = TypeVar("T")
 Progress = Callable[[str], None]
@@ -211,6 +213,9 @@ class SyncSession:
         """Record how the sync ended and release what was opened; an unpublished candidate is dropped."""
         if self._started:
             self._started = False
+            owners = {f"{s}.{feed}": c.owner for s, (_, feeds) in self.enabled.items() for feed, c in feeds.items()}
+            working = None if self.report.outcome == "failed" else self.__dict__.get("working")
+            self.report.unsent = notify(self.control, working, self.report, owners)
             detail = {"version": self.report.version, "error": self.report.error, "feeds": self.report.feed_errors}
             self.control.end_run(self.report.run_id, self.report.outcome, detail)
         for name in ("candidate", "working", "control"):
@@ -238,12 +243,40 @@ class SyncSession:
         """
         wanted = list(feeds)
         states = {feed: self._state_for_pull(feed, days) for feed in wanted}
+        if days is not None:
+            self._again = {feed: ids for feed in wanted if (ids := self._quarantined(feed, days))}
         self._moment = self._moment or datetime.now(UTC)
         with ThreadPoolExecutor(PULL_THREADS) as pool:
             reports = list(pool.map(lambda feed: self._pull_feed(feed, states[feed], days), wanted))
         for report in reports:
             self.report.feeds[report.feed] = report
+            self.report.pulled.append(report.feed)
         return dict(zip(wanted, reports, strict=True))
+
+    def _quarantined(self, feed: FeedId, days: tuple[date, date]) -> list[str]:
+        """Deliveries of a backfill's days that are quarantined."""
+        rows = self.working.con.execute(
+            "SELECT delivery_id, as_of_ts FROM ops.delivery WHERE feed = ? AND state = 'quarantined'", [".".join(feed)]
+        ).fetchall()
+        return [delivery_id for delivery_id, as_of in rows if self._within(as_of, days)]
+
+    def stage_again(self) -> None:
+        """Read the quarantined deliveries of a backfill's days again, under the contract as it is now.
+
+        A backfill in the Dagster UI takes days and what is downstream of them in runs of their own; which deliveries
+        were meant is known in the first.
+        """
+        for feed in list(self._again):
+            self.stage(*feed)
+
+    def staged_rows(self, source: str, feed: str) -> int:
+        """Rows that a feed has now, over all its records."""
+        tables = [
+            self.contract(source, feed).staged_name(source, record) for record in self.contract(source, feed).records
+        ]
+        counts = [f"(SELECT count(*) FROM {quote('staged', table)} WHERE NOT _is_deleted)" for table in tables]
+        [(rows,)] = self.working.con.execute(f"SELECT {' + '.join(counts)}").fetchall()
+        return int(rows)
 
     def _state_for_pull(self, feed: FeedId, days: tuple[date, date] | None) -> FeedState:
         state = feed_state(self.working, self.landing, *feed)
@@ -297,12 +330,21 @@ class SyncSession:
             self.landing.deliveries(source, feed),
             self.connector(source, feed).read,
             waivers=self.control.waivers(),
-            again=self._again.get((source, feed), ()),
+            again=self._again.pop((source, feed), ()),
         )
         _add_staged(report, staged)
         if staged.change_seq is not None:
             self._expect_checks()
         return report
+
+    def check_freshness(self) -> None:
+        """Put on record which of the feeds of this sync are late. The simulated network stands still: it cannot be."""
+        if self.network.sample or not self.selected:
+            return
+        contracts = {f"{source}.{feed}": self.contract(source, feed) for source, feed in self.selected}
+        zone = ZoneInfo(self.network.timezone)
+        self.report.stale = late_feeds(self.working.con, contracts, datetime.now(UTC), zone)
+        self.control.record_dq(self.report.run_id, dq_rows(self.report.stale))
 
     def _expect_checks(self) -> None:
         """Something changed, so there will be a candidate to check: load the checker beside the staging.
@@ -496,7 +538,7 @@ def _with_retries(work: Callable[[], T]) -> T:
     attempt: Callable[[], T] = retry(
         retry=retry_if_exception(is_retryable),
         stop=stop_after_attempt(PULL_ATTEMPTS),
-        wait=wait_exponential_jitter(initial=0.5, max=8),
+        wait=wait_exponential_jitter(multiplier=0.5, max=8),
         reraise=True,
     )(work)
     return attempt()

@@ -46,11 +46,11 @@ class SessionResource(dg.ConfigurableResource["SessionResource"]):
                 load_settings(self.network, Path(self.home)),
                 self.cadence,
                 self.feeds or None,
-                progress=_LISTENERS.pop(context.run_id, context.log.info),
-                run_id=context.run_id,
+                progress=_LISTENERS.pop(context.run.run_id, context.log.info),
+                run_id=context.run.run_id,
                 pulls=self.pull,
             )
-            REPORTS[context.run_id] = self._session.report
+            REPORTS[context.run.run_id] = self._session.report
             self._session.begin()
         return self._session
 

@@ -65,7 +65,7 @@ def load_settings(network: str | None = None, home: Path | None = None) -> Setti
     settings = Settings(
         project=project,
         home=(home or Path(os.environ.get("CONCORD_HOME", project / "var"))).resolve(),
-        network=network or os.environ.get("CONCORD_NETWORK", "sample"),
+        network=_anywhere(network or os.environ.get("CONCORD_NETWORK", "sample")),
     )
     if not settings.network_path.is_file():
         known = ", ".join(sorted(p.stem for p in (project / "networks").glob("*.yml")))
@@ -75,3 +75,8 @@ def load_settings(network: str | None = None, home: Path | None = None) -> Setti
             hint=f"Known networks: {known}",
         )
     return settings
+
+
+def _anywhere(network: str) -> str:
+    """A network's name as it is; the path of a file as it counts in any working folder."""
+    return str(Path(network).resolve()) if network.endswith((".yml", ".yaml")) else network

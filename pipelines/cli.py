@@ -28,8 +28,10 @@ app = typer.Typer(
 )
 feeds_app = typer.Typer(help="Feed contracts: check, list, schema.", no_args_is_help=True)
 quarantine_app = typer.Typer(help="Refused rows and deliveries: list, show, replay, waive.", no_args_is_help=True)
+alerts_app = typer.Typer(help="Problems that syncs met: one alert each, until it is over.", no_args_is_help=True)
 app.add_typer(feeds_app, name="feeds")
 app.add_typer(quarantine_app, name="quarantine")
+app.add_typer(alerts_app, name="alerts")
 
 out = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH)
 err = Console(stderr=True)
@@ -251,6 +253,17 @@ def quarantine_waive(
     from pipelines.quarantine import run_waive
 
     run_waive(network, home, an_id, who, reason, out)
+
+
+@alerts_app.command("list", epilog=examples("concord alerts list", "concord alerts list --all"))
+def alerts_list(
+    home: HomeOption = None,
+    every: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
+) -> None:
+    """List the open alerts with owner, cause, how often they were met, and whether they were sent."""
+    from pipelines.views import print_alerts
+
+    print_alerts(_home(home), every, out)
 
 
 def _home(home: Path | None) -> Path:

@@ -42,7 +42,7 @@ def print_list(network: str | None, home: Path | None, feed: str | None, every: 
     """Quarantined deliveries, then refused rows."""
     states = ("open", "replayed", "waived") if every else ("open",)
     with opened(network, home, feed) as session:
-        deliveries = q.quarantined_deliveries(session.working, feed)
+        deliveries = q.quarantined_deliveries(session.working, feed, open_only=not every)
         found = q.list_rejects(session.working, feed=feed, states=states, limit=limit + 1)
     rejects = [q.RejectShown(**row) for row in found.to_pylist()]
     if deliveries:

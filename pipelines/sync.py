@@ -60,6 +60,7 @@ def prepare_home(settings: Settings) -> None:
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     os.environ["CONCORD_HOME"] = str(settings.home)
     os.environ["CONCORD_NETWORK"] = settings.network
+    os.environ["CONCORD_PROJECT"] = str(settings.project)
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
 
 
@@ -194,6 +195,15 @@ def print_summary(report: SyncReport, settings: Settings, out: Console) -> None:
         out.print(f"gate: {line}", style="red", markup=False, soft_wrap=True)
     for line in report.failed_warnings:
         out.print(f"warning: {line}", style="yellow", markup=False, soft_wrap=True)
+    for late in report.stale:
+        out.print(
+            f"late: {late.feed}: {late.observed} (promised: {late.allowed})",
+            style="yellow",
+            markup=False,
+            soft_wrap=True,
+        )
+    for line in report.unsent:
+        out.print(f"alerts: {line}", style="yellow", markup=False, soft_wrap=True)
     for line in report.feed_errors:
         out.print(f"not read: {line}", style="red", markup=False, soft_wrap=True)
     if report.error:
@@ -286,7 +296,10 @@ def run_ui(network: str | None, home: Path | None, port: int, out: Console) -> i
     prepare_home(settings)
     out.print(f"Dagster UI on http://127.0.0.1:{port} (stop with Ctrl-C)")
     command = [str(Path(sys.executable).with_name("dagster")), "dev", "-m", "pipelines.definitions"]
+    # `dagster dev` tells every user that developers of Dagster code now have another command.
+    env = {**os.environ, "PYTHONWARNINGS": "ignore:Function `dev_command` is superseded"}
     try:
-        return subprocess.call([*command, "-h", "127.0.0.1", "-p", str(port)], cwd=package_root())  # noqa: S603
+        # The folder is one without a dagster.yaml that Dagster would say it does not use.
+        return subprocess.call([*command, "-h", "127.0.0.1", "-p", str(port)], cwd=settings.home, env=env)  # noqa: S603
     except KeyboardInterrupt:
         return 0

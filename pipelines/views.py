@@ -6,6 +6,7 @@ harmless before it reaches the terminal.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -44,6 +45,31 @@ def print_versions(home: Path, out: Console) -> None:
         rows = f"{manifest.rows:,}"
         table.add_row(str(manifest.version), stamp, rows, manifest.content_hash[:16], manifest.run_id[:8], plain(note))
     out.print(table)
+
+
+def print_alerts(home: Path, every: bool, out: Console) -> None:
+    """A block per alert, oldest first."""
+    from store.control import Control
+
+    if not (home / "control.sqlite").exists() and "CONCORD_CONTROL_URL" not in os.environ:
+        raise ConfigurationError("nothing was synced here yet", location=str(home), hint="Run `concord sync`")
+    with Control.open_home(home) as control:
+        alerts = control.alerts() if every else control.open_alerts()
+    for alert in alerts:
+        sent = f"sent {alert['sent_ts']:%Y-%m-%d %H:%M} UTC" if alert["sent_ts"] else "not sent"
+        state = f"over since {alert['resolved_ts']:%Y-%m-%d %H:%M} UTC" if alert["resolved_ts"] else "open"
+        seen = f"{alert['opened_ts']:%Y-%m-%d %H:%M} UTC, met {alert['occurrences']} times, last "
+        lines = (
+            f"{alert['id']}  {alert['severity']}  {alert['subject']}",
+            f"  owner   {alert['owner']}",
+            f"  since   {seen}{alert['last_ts']:%Y-%m-%d %H:%M} UTC",
+            f"  state   {state}, {sent}",
+            f"  next    {alert['body'].get('next_step', '')}",
+        )
+        for line in lines:
+            out.print(plain(line), soft_wrap=True, highlight=False)
+    if not alerts:
+        out.print("no alert" if every else "no open alert")
 
 
 def print_query(home: Path, sql: str, version: int | None, limit: int, csv: bool, out: Console) -> None:

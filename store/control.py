@@ -499,6 +499,11 @@ class Control:
         with self.read() as con:
             return [dict(row) for row in con.execute(query).mappings()]
 
+    def alerts(self) -> list[Mapping[str, Any]]:
+        """Every alert there ever was, oldest first."""
+        with self.read() as con:
+            return [dict(row) for row in con.execute(sa.select(_alert_outbox).order_by(_alert_outbox.c.id)).mappings()]
+
     def _table(self, query: sa.Select[Any], schema: pa.Schema) -> pa.Table:
         with self.read() as con:
             rows = [_jsonable(dict(row), schema) for row in con.execute(query).mappings()]

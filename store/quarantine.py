@@ -107,11 +107,21 @@ def list_rejects(
     return working.con.sql(query, params=values).to_arrow_table()
 
 
-def quarantined_deliveries(working: Working, feed: str | None = None) -> list[DeliveryShown]:
-    """Deliveries of which nothing is applied, the latest first, without their rejects."""
+def quarantined_deliveries(
+    working: Working, feed: str | None = None, *, open_only: bool = False
+) -> list[DeliveryShown]:
+    """Deliveries of which nothing is applied, the latest first, without their rejects.
+
+    `open_only`: not those of which every reject was waived.
+    """
+    is_open = (
+        "EXISTS (SELECT 1 FROM ops.rejected_record AS r WHERE r.delivery_id = d.delivery_id "
+        "AND r.severity = 'error' AND r.state = 'open')"
+    )
     rows = working.con.execute(
-        f"SELECT {_DELIVERY_COLUMNS} FROM ops.delivery WHERE state = 'quarantined' "
-        "AND feed = coalesce($feed, feed) ORDER BY as_of_ts DESC, feed, delivery_id",
+        f"SELECT {_DELIVERY_COLUMNS} FROM ops.delivery AS d WHERE d.state = 'quarantined' "
+        f"AND d.feed = coalesce($feed, d.feed) AND {is_open if open_only else 'TRUE'} "
+        "ORDER BY as_of_ts DESC, feed, delivery_id",
         {"feed": feed},
     ).fetchall()
     return [_shown(row) for row in rows]

@@ -119,6 +119,30 @@ def test_quarantine_says_where_why_and_what_to_do_and_a_waiver_holds(home: Home)
     assert f"nothing of {reject} is open" in gone.stderr
 
 
+def test_late_feeds_are_said_recorded_and_alerted_but_nothing_is_published_for_them(home: Home) -> None:
+    before = home.manifest()
+    again = home.sync()
+    assert "late: north_inventory.stock: last delivery as of 2026-01-09 05:00 UTC" in again.stdout
+    assert "(promised: at most 30 h old (cadence nightly))" in again.stdout
+    assert "nothing to do" in again.stdout
+    assert home.manifest() == before
+    rows = home.query(
+        "SELECT scope, severity, success, observed FROM ops.dq_result WHERE suite = 'freshness' ORDER BY scope"
+    )
+    assert [row[:3] for row in rows if row[0] == "north_inventory.stock"] == [("north_inventory.stock", "warn", False)]
+    assert not any(str(row[0]).startswith("legacy_erp") for row in rows), "tables are read when they change"
+    listed = home.run("alerts", "list").stdout
+    assert "warn  north_inventory." in listed
+    assert "met 2 times" in listed
+    assert "open, not sent" in listed
+
+
+def test_a_webhook_that_is_away_shows_in_the_summary_and_fails_nothing(home: Home) -> None:
+    done = home.sync(CONCORD_ALERT_URL="http://127.0.0.1:9/token-canary")
+    assert "alerts: 1 alerts wait for the next sync: the webhook cannot be reached" in done.stdout
+    assert "token-canary" not in done.stdout + done.stderr
+
+
 def test_secrets_stay_out_of_everything_written(home: Home, tmp_path: Path) -> None:
     """A wrong password in a URL by environment reference shows up nowhere: not in messages, logs, events or tables."""
     canary = "hunter2-canary"

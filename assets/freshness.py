@@ -1,0 +1,112 @@
+"""Whether a feed has delivered in time: what its contract allows against the age of its last delivery.
+
+Here: the rule, as a function of contract, last delivery and clock. Not here: recording or showing what is late.
+
+Two promises are checked. `expected_by` (local time of day): since the last time that it was that late, a delivery
+must have arrived within the day before. Without it, files that say their own date (`as_of` by name or content) must
+not be older than their cadence and a margin. Undated files and tables are read when they change, and a quiet one is
+not late; that a source cannot be read at all is reported as such.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+
+from connectors.contract import FeedContract
+
+#: A delivery is due within the cadence and a margin. Events (orders, receipts) may be none for a night.
+HOURLY_AGE, NIGHTLY_AGE = timedelta(hours=3), timedelta(hours=30)
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class LastDelivery:
+    """The latest delivery of a feed, in sequence order: its as-of and when it arrived (UTC, aware)."""
+
+    as_of: datetime
+    landed: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """A feed that is late. `observed` and `allowed` are for a person."""
+
+    feed: str
+    owner: str
+    observed: str
+    allowed: str
+
+
+def cadence_age(contract: FeedContract) -> timedelta:
+    """The age that a feed's cadence allows: 3 hours for states that come hourly, 30 for all else."""
+    is_hourly_state = contract.cadence == "hourly" and contract.change.mode == "snapshot"
+    return HOURLY_AGE if is_hourly_state else NIGHTLY_AGE
+
+
+def stale(feed: str, contract: FeedContract, last: LastDelivery | None, now: datetime, zone: ZoneInfo) -> Stale | None:
+    """The feed's lateness, None where it is in time or promises nothing. `now`: aware; `zone`: the network's."""
+    if contract.expected_by is not None:
+        deadline = last_deadline(contract.expected_by, now, zone)
+        is_late = last is None or last.landed < deadline - _DAY
+        allowed = f"a delivery every day by {contract.expected_by} {zone.key}"
+    elif contract.format.kind != "table" and contract.as_of_origin != "landing":
+        is_late = last is None or now - last.as_of > cadence_age(contract)
+        allowed = f"at most {hours(cadence_age(contract))} old (cadence {contract.cadence})"
+    else:
+        return None
+    return Stale(feed, contract.owner, _observed(last, now), allowed) if is_late else None
+
+
+def last_deadline(expected_by: str, now: datetime, zone: ZoneInfo) -> datetime:
+    """The last moment at or before `now` at which clocks in `zone` showed `expected_by`."""
+    local = now.astimezone(zone)
+    due = datetime.combine(local.date(), time.fromisoformat(expected_by), zone)
+    return due if due <= now else datetime.combine(local.date() - _DAY, time.fromisoformat(expected_by), zone)
+
+
+def hours(age: timedelta) -> str:
+    """An age in whole hours, in days where it is long."""
+    whole = int(age.total_seconds() // 3600)
+    return f"{whole} h" if whole < 72 else f"{whole // 24} days"
+
+
+def _observed(last: LastDelivery | None, now: datetime) -> str:
+    if last is None:
+        return "nothing was delivered yet"
+    return f"last delivery as of {last.as_of:%Y-%m-%d %H:%M} UTC, {hours(now - last.as_of)} old"
+
+
+def late_feeds(
+    con: duckdb.DuckDBPyConnection, contracts: Mapping[str, FeedContract], now: datetime, zone: ZoneInfo
+) -> list[Stale]:
+    """Which of these feeds (`source.feed` -> contract) are late. `con` reads the working database."""
+    rows = con.execute(
+        "SELECT feed, arg_max(as_of_ts, sequence), arg_max(landed_ts, sequence) FROM ops.delivery "
+        "WHERE state <> 'quarantined' GROUP BY feed"
+    ).fetchall()
+    last = {feed: LastDelivery(as_of, landed) for feed, as_of, landed in rows}
+    checked = (stale(feed, contract, last.get(feed), now, zone) for feed, contract in contracts.items())
+    return [late for late in checked if late is not None]
+
+
+def dq_rows(late: Iterable[Stale]) -> list[dict[str, Any]]:
+    """What `ops.dq_result` keeps of late feeds."""
+    return [
+        {
+            "suite": "freshness",
+            "expectation": "delivered_in_time",
+            "table_name": f"raw.{one.feed}",
+            "scope": one.feed,
+            "observed": one.observed,
+            "threshold": one.allowed,
+            "success": False,
+            "severity": "warn",
+        }
+        for one in late
+    ]
