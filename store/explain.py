@@ -50,7 +50,7 @@ class NotFound(ConcordError):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One value and why it is what it is.
+    """One value and why it is what it is. `decided`: the value that won, which the cell's may be made from.
 
     `how`: survivorship (sources disagree or one speaks, a rule picks), identity (golden ids), source (as the row says),
     conversion, computed, lineage, version, member. `rule`: in words. What does not apply is None or empty.
@@ -65,6 +65,7 @@ class Cell:
     losers: tuple[Loser, ...] = ()
     crosswalk: tuple[Crosswalk, ...] = ()
     conversions: tuple[Conversion, ...] = ()
+    decided: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +78,17 @@ class Explanation:
     cells: tuple[Cell, ...]
 
     def lines(self) -> Iterator[str]:
-        """The explanation as plain text. What sources wrote is in it as they wrote it: escape before printing."""
+        """The explanation as plain text. What sources wrote is in it as they wrote it: escape before printing.
+
+        Many columns come from few source rows: each is shown once, below, and referred to by number.
+        """
         yield f"{self.table} {self.key} (version {self.version})"
+        sources = list(dict.fromkeys(_place(cell.source) for cell in self.cells if cell.source is not None))
+        rows = {_place(cell.source): cell.source for cell in self.cells if cell.source is not None}
         for cell in self.cells:
-            yield from _lines(cell)
+            yield from _lines(cell, sources.index(_place(cell.source)) + 1 if cell.source is not None else None)
+        for number, place in enumerate(sources, start=1):
+            yield from _source_lines(number, rows[place])
 
 
 def explain(
@@ -148,7 +156,7 @@ def _row(
         f"SELECT * FROM {quoted('conformed', promise.table)} WHERE {where} {order} LIMIT 1", parameters
     )
     if not found:
-        raise NotFound(f"{promise.table} has no row {key!r}", key=key, hint=_elsewhere(evidence, domain, key))
+        raise NotFound(f"{promise.table} has no row {key!r}", key=key, hint=_elsewhere(evidence, promise, domain, key))
     return found[0]
 
 
@@ -166,14 +174,18 @@ def _which(evidence: Evidence, promise: TablePromise, domain: str | None, key: s
     return f"{parts} = ?", [key]
 
 
-def _elsewhere(evidence: Evidence, domain: str | None, key: str) -> str:
+def _elsewhere(evidence: Evidence, promise: TablePromise, domain: str | None, key: str) -> str:
     """What to try instead: a merged record's source keys mean another one now."""
     if domain and re.fullmatch(r"-?\d+", key):
         for row in evidence.crosswalk(domain, int(key)):
             now = evidence.crosswalk_of_key(domain, row.source_system, row.source_key)
             return f"It was merged: {row.source_system}:{row.source_key} means {domain} {now[0].sk} now"
         return f"Give the {domain}_sk, or source_system:source_key"
-    return "Give source_system:source_key, as in the columns _source_system and _source_key"
+    if domain:
+        return f"Give the {domain}_sk, or source_system:source_key"
+    if "_source_key" in promise.column_names:
+        return "Give source_system:source_key, as in the columns _source_system and _source_key"
+    return f"Give {' | '.join(promise.key)}, joined by | where there are several"
 
 
 # -- golden records --------------------------------------------------------------------------------------
@@ -225,7 +237,7 @@ class _Golden:
         elif column.name != won.attribute:
             rule = f"computed from {won.attribute} {won.value!r}, which was decided by: {rule}"
         source = self.evidence.source_row(won.winner_source, won.winner_key, won.delivery_id, won.row_no)
-        return self._plain(column, "survivorship", rule, source, won.losers, crosswalk)
+        return self._plain(column, "survivorship", rule, source, won.losers, crosswalk, won.value)
 
     def _decided(self, column: Column) -> Survival | None:
         """The decision behind a column: on the attribute of its name, or on the one it is made from."""
@@ -275,8 +287,10 @@ class _Golden:
         source: SourceRow | None = None,
         losers: tuple[Loser, ...] = (),
         crosswalk: tuple[Crosswalk, ...] = (),
+        decided: str | None = None,
     ) -> Cell:
-        return Cell(column.name, column.description, _text(self.row[column.name]), how, rule, source, losers, crosswalk)
+        value = _text(self.row[column.name])
+        return Cell(column.name, column.description, value, how, rule, source, losers, crosswalk, decided=decided)
 
 
 # -- facts and other tables ------------------------------------------------------------------------------
@@ -343,12 +357,13 @@ class _Plain:
     def _converted(self, column: Column) -> Cell:
         status = str(self.row["uom_conv_status"])
         factor = _text(self.row["uom_conv_factor"]) or "unknown"
-        rule = f"factor {factor} base units per {self.row['uom_txn']} ({status}: {_STATUS.get(status, status)})"
+        unit = self.row["ack_uom"] if "ack_uom" in self.row else self.row["uom_txn"]
+        rule = f"factor {factor} base units per {unit} ({status}: {_STATUS.get(status, status)})"
         if not column.name.startswith("uom_conv_"):
             rule = f"{column.source or 'quantity x factor'}; {rule}"
         key = self.row.get("source_item_key")
         source = self.row["_source_system"]
-        used = self.evidence.conversions(int(self.row["item_sk"]), source, key, self.row["uom_txn"])
+        used = self.evidence.conversions(int(self.row["item_sk"]), source, key, unit)
         crosswalk = self.evidence.crosswalk_of_key("item", source, key) if key is not None else ()
         return self._made(column, "conversion", rule, crosswalk, used)
 
@@ -367,11 +382,12 @@ def _text(value: object) -> str | None:
 # -- as text ---------------------------------------------------------------------------------------------
 
 
-def _lines(cell: Cell) -> Iterator[str]:
+def _lines(cell: Cell, source_number: int | None) -> Iterator[str]:
     yield f"{cell.column} = {'NULL' if cell.value is None else cell.value}"
     yield f"  rule      {cell.rule}"
     for loser in cell.losers:
-        yield f"  lost      {loser.value}  ({loser.source_system}:{loser.source_key})"
+        label = "agrees  " if loser.value == cell.decided else "lost    "
+        yield f"  {label}  {loser.value}  ({loser.source_system}:{loser.source_key})"
     for row in cell.crosswalk:
         until = f" until {row.valid_to:%Y-%m-%d %H:%M}" if row.valid_to else ""
         why = f"({row.match_status}, {row.decided_by or row.match_rule})"
@@ -379,13 +395,18 @@ def _lines(cell: Cell) -> Iterator[str]:
     for used in cell.conversions:
         yield f"  unit      {used.from_uom} = {used.factor} base units ({used.source_system}:{used.source_item_key})"
     if cell.source is not None:
-        yield from _source_lines(cell.source)
+        yield f"  source    [{source_number}] {cell.source.source_system}:{cell.source.source_key}"
 
 
-def _source_lines(source: SourceRow) -> Iterator[str]:
-    place = f"{source.source_system}:{source.source_key}"
+def _place(source: SourceRow) -> tuple[object, ...]:
+    """What makes two source rows the same one."""
+    return (source.source_system, source.source_key, source.delivery_id, source.row_no)
+
+
+def _source_lines(number: int, source: SourceRow) -> Iterator[str]:
+    yield f"[{number}] {source.source_system}:{source.source_key}"
     if source.delivery_id is not None:
-        yield f"  source    {place}, row {source.row_no} of delivery {source.delivery_id}"
+        yield f"  place     row {source.row_no} of delivery {source.delivery_id}"
     if source.delivery is not None:
         found = source.delivery
         yield f"  delivery  {found.feed} {found.name}, as of {found.as_of:%Y-%m-%d %H:%M} UTC, sha256 {found.sha256}"

@@ -9,6 +9,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from expectations.promise import load_promises
+from pipelines.views import LandedRows
+from store.explain import Cell, explain
 from tests.end_to_end.harness import ROOT, Home
 from tests.end_to_end.test_crash import small_home
 
@@ -141,6 +144,56 @@ def test_a_webhook_that_is_away_shows_in_the_summary_and_fails_nothing(home: Hom
     done = home.sync(CONCORD_ALERT_URL="http://127.0.0.1:9/token-canary")
     assert "alerts: 1 alerts wait for the next sync: the webhook cannot be reached" in done.stdout
     assert "token-canary" not in done.stdout + done.stderr
+
+
+def test_every_cell_of_items_suppliers_and_locations_is_traced_to_what_the_source_says(synced: Home) -> None:
+    """Value -> rule -> losing values -> delivery -> source row, against the ERP's own database."""
+    with sqlite3.connect(synced.path / "sample" / "legacy_erp.sqlite") as con:
+        said = dict(con.execute("SELECT item_no, description FROM item_master").fetchall())
+    promises = load_promises(ROOT / "expectations" / "tables")
+    reader = LandedRows(synced.network, synced.path)
+    shared = synced.query(
+        "SELECT item_sk, count(DISTINCT source_system) FROM conformed.bridge_item_xref WHERE item_sk > 0 "
+        "GROUP BY item_sk ORDER BY count(DISTINCT source_system) DESC, item_sk LIMIT 4"
+    )
+    alone = synced.query(
+        "SELECT item_sk, count(*) FROM conformed.bridge_item_xref WHERE item_sk > 0 "
+        "GROUP BY item_sk HAVING count(*) = 1 ORDER BY item_sk LIMIT 2"
+    )
+    assert [count for _, count in shared] == [2, 2, 2, 2]
+    wanted = [("dim_item", str(sk)) for sk, _ in (*shared, *alone)]
+    for table, key in [*wanted, ("dim_supplier", "1"), ("dim_location", "3"), ("dim_item", "-1")]:
+        found = explain(synced.path, promises, table, key, None, reader)
+        assert [cell.column for cell in found.cells] == list(promises[table].column_names)
+        assert all(is_complete(cell) for cell in found.cells), [c for c in found.cells if not is_complete(c)]
+        cells = {cell.column: cell for cell in found.cells}
+        if table == "dim_item" and key != "-1" and cells["item_no"].value in said:
+            assert cells["description"].value == said[str(cells["item_no"].value)]
+            assert cells["description"].source.values["description"] == cells["description"].value  # type: ignore
+    merged = {cell.column: cell for cell in explain(synced.path, promises, *wanted[0], None, reader).cells}
+    assert {loser.source_system for loser in merged["description"].losers} == {"north_inventory"}
+    assert len(merged["item_sk"].crosswalk) == 2
+
+
+def is_complete(cell: Cell) -> bool:
+    """A rule, and a source row that was read again from landing; or a member or id that no row says."""
+    if cell.how in ("member", "identity"):
+        return bool(cell.rule and (cell.crosswalk or cell.how == "member"))
+    source = cell.source
+    return bool(cell.rule and source and source.delivery and source.values and source.note is None)
+
+
+@pytest.mark.parametrize(
+    ("table", "column"), [("fact_po_line", "qty_base"), ("fact_receipt_line", "item_sk"), ("fact_invoice_line", None)]
+)
+def test_a_fact_row_is_explained_as_a_steward_reads_it(synced: Home, table: str, column: str | None) -> None:
+    [(key,)] = synced.query(f"SELECT _source_system || ':' || _source_key FROM conformed.{table} ORDER BY 1 LIMIT 1")
+    text = synced.run("explain", table, str(key), *([column] if column else [])).stdout
+    assert text.count("  delivery  ") == 1, "one source row, shown once"
+    assert "source    [1]" in text
+    assert "  row       " in text
+    if column == "qty_base":
+        assert "base units per" in text
 
 
 def test_secrets_stay_out_of_everything_written(home: Home, tmp_path: Path) -> None:

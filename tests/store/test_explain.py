@@ -196,3 +196,21 @@ def test_a_merged_record_says_what_its_keys_mean_now(tmp_path: Path) -> None:
         world.publish()
     with pytest.raises(NotFound, match="wms:7 means item 1 now"):
         explain(tmp_path, promises(), "dim_item", "5")
+
+
+def test_whoever_says_the_same_agrees_and_a_source_row_is_shown_once(home: Path) -> None:
+    whole = explain(home, promises(), "dim_item", "1", None, read_row)
+    text = list(whole.lines())
+    rows = [line for line in text if line.startswith("  row       ")]
+    assert len(rows) == len(set(rows)) == len([line for line in text if line.startswith("[")])
+    for cell in whole.cells:
+        for loser in cell.losers:
+            label = "agrees" if loser.value == cell.decided else "lost"
+            said = f"{loser.value}  ({loser.source_system}:{loser.source_key})"
+            assert any(line.split(maxsplit=1) == [label, said] for line in text)
+
+
+def test_every_table_with_conversions_names_the_unit_they_are_from() -> None:
+    converted = [one for one in promises().values() if "uom_conv_factor" in one.column_names]
+    assert len(converted) >= 7
+    assert all({"uom_txn", "ack_uom"} & set(one.column_names) for one in converted)
