@@ -93,7 +93,7 @@ def stage_delivery(
     crash_point("staging.before_apply")
     new_rejects(stage.con)
     totals: dict[str, str] = {}
-    if predecessor is not None and _content(predecessor) == _content(delivery):
+    if predecessor is not None and same_content(predecessor, delivery):
         # Equal content right after itself can change nothing.
         result = DeliveryStaged(delivery.delivery_id, delivery.name, "duplicate", notices=delivery.notices)
     else:
@@ -105,6 +105,11 @@ def stage_delivery(
     _record(stage, delivery, result, totals, now, change_seq)
     crash_point("staging.after_apply")
     return result
+
+
+def same_content(one: Delivery, other: Delivery) -> bool:
+    """Whether two deliveries say the same: bytes, kind, range and what the source declares of them."""
+    return _content(one) == _content(other)
 
 
 def _content(delivery: Delivery) -> tuple[object, ...]:

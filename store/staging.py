@@ -23,7 +23,7 @@ from store import apply
 from store.feed_tables import contract_hash, drop_tables, ensure_tables, feed_tables, rewind
 from store.landing import Landing, names_seen
 from store.spool import Inlet, Read, new_rejects, spool
-from store.stage_delivery import DeliveryStaged, Stage, State, stage_delivery
+from store.stage_delivery import DeliveryStaged, Stage, State, same_content, stage_delivery
 from store.working import Working, any_row, literal, quote
 
 if TYPE_CHECKING:
@@ -278,14 +278,32 @@ def _apply_late(feed: _Feed, late: Sequence[Delivery], renewed: Collection[str],
 def _can_be_added(feed: _Feed, delivery: Delivery) -> bool:
     """Whether no later version could be other than it is, had this delivery come in time.
 
-    Only documents and appended rows: there no delivery says anything of keys that it does not hold.
+    Only documents and appended rows: there no delivery says anything of keys that it does not hold. And only where
+    every row that came later made a version, by which its key is known.
     """
     if feed.contract.change.mode not in ("append", "edi") or delivery.kind not in ("append", "edi"):
         return False
     con, tables = feed.working.con, feed.stage.tables
+    if _is_restated_later(feed, delivery):
+        return False
     new_rejects(con)
     spool(con, Inlet(feed.stage.read, delivery, tables), tables)
     return not any(apply.touches_later(con, table, delivery.sequence) for table in tables.values())
+
+
+def _is_restated_later(feed: _Feed, delivery: Delivery) -> bool:
+    """Whether a later delivery may have said of a key what stood there already.
+
+    Such rows leave no version, so nothing tells whose keys they were; the late delivery must not outlast them.
+    """
+    later = [d for d in feed.deliveries.values() if d.delivery_id in feed.known and d.sequence > delivery.sequence]
+    if any(same_content(delivery, one) for one in later):
+        return True
+    query = (
+        "SELECT 1 FROM ops.delivery WHERE feed = $feed AND sequence > $sequence AND state <> 'quarantined'"
+        " AND (state = 'duplicate' OR rows_changed < rows_accepted)"
+    )
+    return any_row(feed.working.con, query, {"feed": feed.feed_id, "sequence": delivery.sequence})
 
 
 def _rewind_and_replay(feed: _Feed, todo: Sequence[Delivery], change_seq: int) -> None:

@@ -459,6 +459,21 @@ def test_several_kinds_of_rows_go_to_their_own_tables(working: Working, landing:
     assert working.con.execute('SELECT _source_key FROM staged."erp__stock__head"').fetchall() == [("p1",)]
 
 
+@pytest.mark.parametrize("mode", ["append", "edi"])
+def test_a_late_document_does_not_outlast_a_later_one_that_restated_what_stood(
+    working: Working, landing: Landing, mode: str
+) -> None:
+    feed = contract(mode)
+    first, restated = Sent(rows(a=1, b=1), day(1), kind=mode), Sent(rows(a=1, c=1), day(3), kind=mode)  # type: ignore[arg-type]
+    deliver(working, landing, feed, first, restated)
+    deliver(working, landing, feed, Sent(rows(a=2), day(2), kind=mode))  # type: ignore[arg-type]
+    assert current(working, "id, qty") == [("a", D(1)), ("b", D(1)), ("c", D(1))]
+    assert working.con.execute('SELECT id, qty FROM history."erp__stock" ORDER BY _valid_from').fetchall() == [
+        ("a", D(1)),
+        ("a", D(2)),
+    ]
+
+
 ROWS = st.dictionaries(st.sampled_from("abcd"), st.integers(0, 3), max_size=4)
 DUPLICATED = st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 2)), max_size=5)
 
