@@ -154,7 +154,7 @@ def ui(
     """Open the Dagster UI (web server and daemon) on this network."""
     from pipelines.sync import run_ui
 
-    raise typer.Exit(run_ui(network, home, port, out))
+    run_ui(network, home, port, out)
 
 
 @feeds_app.command("check", epilog=examples("concord feeds check", "concord feeds check --network networks/mine.yml"))

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 import time
 import uuid
@@ -17,7 +16,7 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 from zoneinfo import ZoneInfo
 
 from rich import box
@@ -289,17 +288,17 @@ def run_rebuild(network: str | None, home: Path | None, out: Console, err: Conso
     return report.exit_code
 
 
-def run_ui(network: str | None, home: Path | None, port: int, out: Console) -> int:
-    """Run the Dagster web server and daemon until interrupted."""
+def run_ui(network: str | None, home: Path | None, port: int, out: Console) -> NoReturn:
+    """Become the Dagster web server and daemon: what stops this process stops them."""
     settings = load_settings(network, home)
     make_sample(settings, out)
     prepare_home(settings)
     out.print(f"Dagster UI on http://127.0.0.1:{port} (stop with Ctrl-C)")
-    command = [str(Path(sys.executable).with_name("dagster")), "dev", "-m", "pipelines.definitions"]
+    out.file.flush()
+    program = str(Path(sys.executable).with_name("dagster"))
+    arguments = ["dev", "-m", "pipelines.definitions", "-h", "127.0.0.1", "-p", str(port)]
     # `dagster dev` tells every user that developers of Dagster code now have another command.
     env = {**os.environ, "PYTHONWARNINGS": "ignore:Function `dev_command` is superseded"}
-    try:
-        # The folder is one without a dagster.yaml that Dagster would say it does not use.
-        return subprocess.call([*command, "-h", "127.0.0.1", "-p", str(port)], cwd=settings.home, env=env)  # noqa: S603
-    except KeyboardInterrupt:
-        return 0
+    # A folder without a dagster.yaml: Dagster would say that it does not use it.
+    os.chdir(settings.home)
+    os.execve(program, [program, *arguments], env)  # noqa: S606

@@ -77,6 +77,15 @@ def until(ask: Callable[[], T | None], seconds: float) -> T:
     raise AssertionError(f"no answer within {seconds} s")
 
 
+def is_group_alive(group: int) -> bool:
+    """Whether a process of this group still runs."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 @pytest.fixture(scope="module")
 def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
     """The UI of a home that nothing was synced in, from a working folder that is no project."""
@@ -100,11 +109,13 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
             until(lambda: running.ask("{ version }"), 120)
             yield running
         finally:
-            os.killpg(process.pid, signal.SIGINT)
+            process.terminate()  # the one process an operator or a service manager knows of
             try:
                 process.wait(30)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
+                until(lambda: None if is_group_alive(process.pid) else True, 30)
+            finally:
+                if is_group_alive(process.pid):
+                    os.killpg(process.pid, signal.SIGKILL)
 
 
 def assets(ui: Ui) -> dict[str, Any]:
