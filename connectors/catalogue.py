@@ -7,17 +7,21 @@ Here: loading, checking and the JSON Schema for editors. Not here: the models (`
 from __future__ import annotations
 
 import difflib
+import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from connectors.contract import FeedContract, Model
+from connectors.contract import DelimitedFormat, FeedContract, Model
 from connectors.errors import ConfigurationError
-from connectors.network import Network
+from connectors.network import Network, url_fault
 from connectors.yaml_file import has, load_yaml, place_of
 
+#: (is broken, where in the file, what to say)
+_Rule = tuple[bool, tuple[str | int, ...], str]
 _HINT = "docs/feed-contract.md describes every key"
 _RECORD_KEYS = ("key", "columns", "ignore", "supplies")
 
@@ -87,8 +91,41 @@ def _contract_rules(path: Path, document: dict[str, Any], contract: FeedContract
             ("as_of",),
             "as_of from the name needs a pattern with a group (?P<as_of>...)",
         ),
+        (
+            contract.format.kind == "delimited" and len(contract.records) > 1,
+            ("records",),
+            "a delimited file has one kind of row: write key and columns at the top level",
+        ),
+        *_totals(contract),
+        *_hidden_keys(contract),
     )
-    return [_problem(path, where, message) for wrong, where, message in rules if wrong]
+    return [_problem(path, _as_written(document, where), message) for wrong, where, message in rules if wrong]
+
+
+def _totals(contract: FeedContract) -> Iterable[_Rule]:
+    """Every total of a trailer is the row count or a number column that is let in."""
+    if not isinstance(contract.format, DelimitedFormat) or contract.format.trailer is None:
+        return
+    where = ("format", "trailer", "pattern")
+    groups = re.compile(contract.format.trailer.pattern).groupindex
+    yield not groups, where, "the pattern has no named group: name what is stated, (?P<rows>...) or (?P<column>...)"
+    columns = {c.name: c for record in contract.records.values() for c in record.columns}
+    for name in sorted(set(groups) - {"rows"}):
+        column = columns.get(name)
+        if column is None:
+            yield True, where, f"total {name!r} is neither 'rows' nor a column{_close(name, [*columns, 'rows'])}"
+            continue
+        is_number = column.type.startswith("DECIMAL") or column.type in {"SMALLINT", "INTEGER", "BIGINT"}
+        yield not is_number or column.phi, where, f"total {name!r} needs a column of numbers that is let in"
+
+
+def _hidden_keys(contract: FeedContract) -> Iterable[_Rule]:
+    if contract.format.kind == "table":
+        return
+    for kind, record in contract.records.items():
+        for place, name in enumerate(record.key):
+            message = f"key {name!r} is a patient column (phi), which is not let in: choose another key"
+            yield record.column(name).phi, ("records", kind, "key", place), message
 
 
 def _misfit(contract: FeedContract) -> bool:
@@ -107,9 +144,13 @@ def load_network(path: Path) -> Network:
     try:
         network = Network.model_validate(document)
     except ValidationError as error:
-        raise _located(path, document, error, Network)[0] from error
+        raise _located(path, document, error, Network)[0] from None  # what is in the file may be a secret
     if network.network != path.stem:
         raise _problem(path, ("network",), f"network {network.network!r} is in file {path.name}")
+    for name, source in network.sources.items():
+        fault = url_fault(source.url) if source.url else None
+        if fault:
+            raise _problem(path, ("sources", name, "url"), fault)
     return network
 
 
@@ -166,6 +207,12 @@ def json_schema() -> dict[str, Any]:
 def network_schema() -> dict[str, Any]:
     """JSON Schema of a network file."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Network.model_json_schema()}
+
+
+def schema_files(project: Path) -> dict[Path, str]:
+    """The schema files that editors read, by path, with the content they should have."""
+    schemas = {"feeds/feed.schema.json": json_schema(), "networks/network.schema.json": network_schema()}
+    return {project / name: json.dumps(schema, indent=2) + "\n" for name, schema in schemas.items()}
 
 
 # -- places -----------------------------------------------------------------------------------------------

@@ -7,21 +7,72 @@ Here: the model and its own consistency rules. Not here: reading YAML with line 
 from __future__ import annotations
 
 import re
+from datetime import datetime
+from functools import cache
+from pathlib import PurePosixPath
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 _NAME = r"^[a-z][a-z0-9_]*$"
 _DECIMAL = re.compile(r"^DECIMAL\((\d{1,2}),(\d{1,2})\)$")
 _SIMPLE_TYPES = frozenset({"VARCHAR", "BOOLEAN", "SMALLINT", "INTEGER", "BIGINT", "DATE", "TIME", "TIMESTAMPTZ"})
 
+_NUMBER_KEYS = frozenset({"decimal_point", "thousands", "accounting_negative"})
+_STRPTIME = frozenset("aAbBdfHIjmMnpSUwWyYzZgG%-c")
+
 Name = Annotated[str, Field(pattern=_NAME)]
+
+
+@cache
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"{value!r} is no IANA time zone (for example America/New_York or UTC)") from error
+    return value
+
+
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"{value!r} is no regular expression: {error}") from error
+    return value
+
+
+def _strptime_format(value: str) -> str:
+    unknown = [code for code in re.findall(r"%(-?.?)", value) if not code or set(code) - _STRPTIME]
+    if unknown or "%" not in value:
+        raise ValueError(f"{value!r} is no strptime format (for example %Y%m%d or %m/%d/%Y %H:%M)")
+    return value
+
+
+def _file_pattern(value: str) -> str:
+    path = PurePosixPath(value)
+    if not path.parts or path.is_absolute() or ".." in path.parts or "\0" in value:
+        raise ValueError(f"{value!r} must be a pattern below the source's location: not absolute, without '..'")
+    return value
+
+
+def _one_character(value: str) -> str:
+    if len(value) != 1 or not value.isascii() or value in "\r\n\0":
+        raise ValueError(f"{value!r} must be one ASCII character, no line end")
+    return value
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
+Pattern = Annotated[str, AfterValidator(_pattern)]
+TimeFormat = Annotated[str, AfterValidator(_strptime_format)]
+Character = Annotated[str, AfterValidator(_one_character)]
+FilePattern = Annotated[str, AfterValidator(_file_pattern)]
 
 
 class Model(BaseModel):
     """Base of every YAML model: frozen, and an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Column(Model):
@@ -44,8 +95,8 @@ class Column(Model):
     description: str = Field(min_length=1)
     required: bool = False
     unit: str | None = None
-    format: str | None = None
-    timezone: str | None = None
+    format: TimeFormat | None = None
+    timezone: Zone | None = None
     sentinels: tuple[str, ...] = ()
     lookup: dict[str, str] | None = None
     lookup_miss: Literal["reject", "keep", "null"] = "reject"
@@ -69,12 +120,33 @@ class Column(Model):
             "or DECIMAL(p,s) (there is no floating type)"
         )
 
+    @model_validator(mode="after")
+    def _keys_have_an_effect(self) -> Column:
+        is_number = self.type.startswith("DECIMAL") or self.type in {"SMALLINT", "INTEGER", "BIGINT"}
+        useless = sorted(self.model_fields_set & _NUMBER_KEYS) if not is_number else []
+        if self.format is not None and self.type not in {"DATE", "TIME", "TIMESTAMPTZ"}:
+            useless.append("format")
+        if useless:
+            raise ValueError(
+                f"{', '.join(useless)} means nothing for type {self.type}: take it out, or correct the type"
+            )
+        if self.thousands == self.decimal_point:
+            raise ValueError(f"thousands and decimal_point are both {self.thousands!r}")
+        return self
+
 
 class FileTransport(Model):
-    """Files below the source's location. `path`: glob relative to it (`*.csv`, `out/**/*.edi`)."""
+    """Files below the source's location. `path`: glob relative to it (`*.csv`, `out/**/*.edi`).
+
+    A file that changes while it is copied is left for the next sync. For senders that write slowly and in place:
+    `settle_seconds`: a file counts as finished when it has not changed for so long; `done_suffix`: a file counts as
+    finished when an empty file of its name with this suffix (`.done`) is there.
+    """
 
     kind: Literal["file"]
-    path: str
+    path: FilePattern
+    settle_seconds: int = Field(default=0, ge=0)
+    done_suffix: str | None = Field(default=None, pattern=r"^[.][A-Za-z0-9_.-]+$")
 
 
 class DatabaseTransport(Model):
@@ -90,20 +162,31 @@ class Trailer(Model):
     """A last line that states totals. `pattern`: regex with groups `rows` and/or named control totals,
     each of which is the name of a DECIMAL column of the contract whose sum must be equal."""
 
-    pattern: str
+    pattern: Pattern
 
 
 class DelimitedFormat(Model):
-    """A delimited text file. `encoding`: utf-8 (a BOM is allowed), cp1252, latin-1, utf-16."""
+    """A delimited text file. `encoding`: utf-8 (a BOM is allowed), cp1252, latin-1, utf-16.
+
+    `skip_lines`: lines before the header (titles, report names) that are passed over.
+    `final_newline`: "required" refuses a file whose last line has no line end, as one that was cut short has.
+    """
 
     kind: Literal["delimited"]
-    delimiter: str = ","
-    quote: str | None = '"'
-    escape: str | None = None
+    delimiter: Character = ","
+    quote: Character | None = '"'
+    escape: Character | None = None
     encoding: Literal["utf-8", "cp1252", "latin-1", "utf-16"] = "utf-8"
     header: bool = True
-    skip_lines: int = 0
+    skip_lines: int = Field(default=0, ge=0)
     trailer: Trailer | None = None
+    final_newline: Literal["optional", "required"] = "optional"
+
+    @model_validator(mode="after")
+    def _marks_differ(self) -> DelimitedFormat:
+        if self.delimiter in {self.quote, self.escape}:
+            raise ValueError(f"delimiter {self.delimiter!r} cannot be the quote or the escape as well")
+        return self
 
 
 class TableFormat(Model):
@@ -159,16 +242,31 @@ class AsOf(Model):
     """
 
     origin: Literal["name", "content", "landing"]
-    pattern: str | None = None
+    pattern: Pattern | None = None
     format: str = "%Y%m%d"
-    timezone: str = "UTC"
+    timezone: Zone = "UTC"
+
+    @field_validator("format")
+    @classmethod
+    def _known_format(cls, value: str) -> str:
+        try:  # Python's own strptime reads names
+            datetime.strptime(datetime(2026, 1, 31).strftime(value), value)  # noqa: DTZ001, DTZ007 - a trial
+        except ValueError as error:
+            raise ValueError(f"{value!r} is no strptime format: {error}") from error
+        return value
 
 
 class Volume(Model):
     """Row bounds of one delivery: fewer than `min_rows` refuses it, more than `max_rows` warns."""
 
     min_rows: int = Field(default=0, ge=0)
-    max_rows: int | None = None
+    max_rows: int | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> Volume:
+        if self.max_rows is not None and self.max_rows < self.min_rows:
+            raise ValueError(f"max_rows {self.max_rows} is below min_rows {self.min_rows}")
+        return self
 
 
 class Constant(Model):
@@ -239,7 +337,9 @@ class FeedContract(Model):
     change: Change
     as_of: AsOf | None = None
     cadence: Literal["hourly", "nightly"] = "nightly"
-    expected_by: str | None = Field(default=None, pattern=r"^\d{2}:\d{2}$", description="local time of day (SLA)")
+    expected_by: str | None = Field(
+        default=None, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description="local time of day (SLA)"
+    )
     volume: Volume = Volume()
     reject_threshold: float = Field(
         default=0.1, ge=0, le=1, description="a larger share of rejects refuses the delivery"

@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 import duckdb
@@ -25,14 +25,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.contract import Column, DelimitedFormat, FeedContract
-from connectors.delimited_lines import Lines, Malformed, Scan, fields_of, read_lines, scan, transcoded
+from connectors.delimited_lines import LINE_BYTES, Lines, Malformed, Scan, Utf8, fields_of, read_lines, scan, transcoded
 from connectors.errors import ContractViolation
 from connectors.files import FileSource
 from connectors.interface import ROW_NO, Batch, Delivery, FeedState, Offer, Pulled, Reject
 from connectors.network import Source
-from connectors.typed import BATCH_ROWS, quick_query, quoted, settled, split, text, typed_query
+from connectors.typed import BATCH_ROWS, no_rows, quick_query, quoted, session, settled, split, text, typed_query
 
 _SLOW_ROWS = 20_000
+_SEND_AGAIN = "Ask the sender to send it again"
+_UNREADABLE = "Compare the file with format (delimiter, quote, encoding, skip_lines) in the contract"
+_CHANGED = "The source changed its header: agree with the owner, then change the contract and replay"
 
 
 @dataclass
@@ -82,46 +85,47 @@ class DelimitedConnector:
         or its totals differ, or the lines do not add up.
         """
         with tempfile.TemporaryDirectory(prefix="concord-") as folder:
-            path = transcoded(delivery.path, self.format.encoding, Path(folder))
-            found = scan(path, self.format.quote)
+            sent = transcoded(delivery.path, self.format.encoding, Path(folder))
+            found = scan(sent.path, self.format)
             if found.size == 0:
-                raise self._violation(delivery, "the file is empty", "line 1")
-            layout = self._layout(delivery, path, found)
+                raise self._violation(delivery, "the file is empty", "line 1", hint=_SEND_AGAIN)
+            if self.format.final_newline == "required" and not found.ends_with_newline:
+                message = "the last line has no line end: the file was cut short"
+                raise self._violation(delivery, message, f"line {found.lines}", hint=_SEND_AGAIN)
+            layout = self._layout(delivery, sent, found)
             yield self._notices(layout, found)
             if layout.data_lines == 0:
+                self._check_totals(delivery, layout, _Tally())
                 return
             tally = _Tally(last_row=layout.first_line - 1)
-            yield from self._rows(delivery, path, found, layout, tally, Path(folder))
+            yield from self._rows(delivery, sent, found, layout, tally, Path(folder))
             self._check_totals(delivery, layout, tally)
 
     # -- header, trailer ----------------------------------------------------------------------------
 
-    def _layout(self, delivery: Delivery, path: Path, found: Scan) -> _Layout:
-        lines = Lines(path)
-        for _ in range(self.format.skip_lines):
-            lines.take()
-        header = lines.take() if self.format.header else None
+    def _layout(self, delivery: Delivery, sent: Utf8, found: Scan) -> _Layout:
+        with Lines(sent) as lines:
+            for _ in range(self.format.skip_lines):
+                lines.take()
+            header = lines.take() if self.format.header else None
         names = self._header(delivery, header.data if header else None, self.format.skip_lines + 1)
         first = self.format.skip_lines + (1 if self.format.header else 0) + 1
-        count = max(found.lines - first + 1, 0)
         if self.format.trailer is None:
-            return _Layout(names, first, count, found.size, {})
+            return _Layout(names, first, max(found.lines - first + 1, 0), found.size, {})
+        count = max(found.last_line_no - first, -1)
         totals = self._trailer(delivery, found, count)
-        return _Layout(names, first, count - 1, found.last_line_start, totals)
+        return _Layout(names, first, count, found.last_line_start, totals)
 
     def _header(self, delivery: Delivery, line: bytes | None, number: int) -> tuple[str, ...]:
         if not self.format.header:
             return tuple(column.source for column in self.record.columns)
         if line is None:
-            raise self._violation(delivery, "the header is missing", f"line {number}")
-        names = fields_of(line.removeprefix(b"\xef\xbb\xbf"), self.format)
+            raise self._violation(delivery, "the header is missing", f"line {number}", hint=_CHANGED)
+        names = fields_of(line, self.format)
         if isinstance(names, Malformed):
-            raise self._violation(delivery, f"the header cannot be read: {names.reason}", f"line {number}")
-        cleaned = tuple(name.strip() for name in names)
-        twice = sorted({name for name in cleaned if name and cleaned.count(name) > 1} & self._mapped_sources())
-        if twice:
-            raise self._violation(delivery, f"column {', '.join(twice)} is in the header twice", f"line {number}")
-        return self._resolved(delivery, cleaned, number)
+            message = f"the header cannot be read: {names.reason}"
+            raise self._violation(delivery, message, f"line {number}", hint=_UNREADABLE)
+        return self._resolved(delivery, tuple(name.strip() for name in names), number)
 
     def _mapped_sources(self) -> set[str]:
         return {column.source for column in self.record.columns}
@@ -131,64 +135,56 @@ class DelimitedConnector:
         by_fold = {name.casefold(): name for name in self._mapped_sources() | set(self.record.ignore)}
         exact = set(header)
         names = tuple(name if name in by_fold.values() else _spelled(name, by_fold, exact) for name in header)
+        twice = sorted(name for name in self._mapped_sources() if names.count(name) > 1)
+        if twice:
+            message = f"column {', '.join(twice)} is in the header twice"
+            raise self._violation(delivery, message, f"line {number}", hint=_CHANGED)
         missing = sorted(self._mapped_sources() - set(names))
         if missing:
-            raise self._violation(
-                delivery,
-                f"column {', '.join(missing)} is not in the header",
-                f"line {number}",
-                hint="The source dropped or renamed it: agree with the owner, then change the contract and replay",
-            )
+            message = f"column {', '.join(missing)} is not in the header{_others(self._unknown(names))}"
+            raise self._violation(delivery, message, f"line {number}", hint=_CHANGED)
         return names
+
+    def _unknown(self, names: Sequence[str]) -> list[str]:
+        known = self._mapped_sources() | set(self.record.ignore)
+        return [name for name in names if name not in known]
 
     def _trailer(self, delivery: Delivery, found: Scan, count: int) -> dict[str, str]:
         assert self.format.trailer is not None
         line = found.last_line.decode("utf-8", "replace").strip()
-        match = re.fullmatch(self.format.trailer.pattern, line) if count > 0 else None
+        match = re.fullmatch(self.format.trailer.pattern, line) if count >= 0 else None
         if match is None:
             raise self._violation(
                 delivery,
                 "the trailer is missing: the file was cut short, or is not the one the contract describes",
                 f"line {found.lines}",
-                hint="Ask the sender to send it again",
+                hint=_SEND_AGAIN,
             )
         return {name: value for name, value in match.groupdict().items() if value is not None}
 
     def _notices(self, layout: _Layout, found: Scan) -> Batch:
         """What is odd but harmless, as warnings that stand for no row."""
-        known = self._mapped_sources() | set(self.record.ignore)
-        unknown = [name for name in layout.names if name not in known]
         warnings = [
-            self._warning("schema.unknown_column", f"column {name!r} is neither mapped nor ignored") for name in unknown
+            self._warning("schema.unknown_column", f"column {name!r} is neither mapped nor ignored")
+            for name in self._unknown(layout.names)
         ]
         if not found.ends_with_newline:
             warnings.append(self._warning("csv.no_final_newline", "the last line has no line end: was it cut short?"))
-        return Batch(self.record_name, self._no_rows(), tuple(warnings))
+        return Batch(self.record_name, no_rows(self.record), tuple(warnings))
 
     def _warning(self, rule: str, reason: str) -> Reject:
         return Reject(self.record_name, 0, "header", rule, reason, severity="warn", rows=0)
 
-    def _no_rows(self) -> pa.RecordBatch:
-        with duckdb.connect() as con:
-            con.execute("SET TimeZone = 'UTC'")
-            empty = ", ".join(f"CAST(NULL AS VARCHAR) AS {quoted(f'f{i}')}" for i in range(len(self.record.columns)))
-            sources = {c.source: quoted(f"f{i}") for i, c in enumerate(self.record.columns)}
-            relation = f"(SELECT {empty}, 0 AS {ROW_NO} WHERE false)"
-            table = con.sql(typed_query(relation, self.record, sources, self.timezone)).to_arrow_table()
-        good = table.drop_columns(["_bad", "_raw"])
-        return pa.RecordBatch.from_pylist([], schema=good.schema)
-
     # -- rows ---------------------------------------------------------------------------------------
 
     def _rows(
-        self, delivery: Delivery, path: Path, found: Scan, layout: _Layout, tally: _Tally, folder: Path
+        self, delivery: Delivery, sent: Utf8, found: Scan, layout: _Layout, tally: _Tally, folder: Path
     ) -> Iterator[Batch]:
         if found.is_plain:
-            data = path if layout.end == found.size else _cut(path, layout.end, folder)
-            with suppress(duckdb.Error):  # a malformed line: the careful reader finds it and names it
-                yield from self._fast(data, layout, tally)
+            data = sent.path if layout.end == found.size else _cut(sent.path, layout.end, folder)
+            yield from self._fast(data, layout, tally)
         if tally.last_row < layout.first_line + layout.data_lines - 1:
-            yield from self._careful(path, layout, tally)
+            yield from self._careful(sent, layout, tally)
         expected = layout.first_line + layout.data_lines - 1
         if tally.last_row != expected:
             raise self._violation(
@@ -197,12 +193,10 @@ class DelimitedConnector:
 
     def _fast(self, path: Path, layout: _Layout, tally: _Tally) -> Iterator[Batch]:
         """DuckDB reads and types in one query; one physical line is one row here."""
-        with duckdb.connect() as con, duckdb.connect() as second:
-            for each in (con, second):
-                each.execute("SET TimeZone = 'UTC'")
+        with session() as con, session() as second:
             sources = {name: quoted(f"f{i}") for i, name in enumerate(layout.names)}
             query = quick_query(self._read_csv(path, layout), self.record, sources, self.timezone)
-            for batch in con.sql(query).to_arrow_reader(BATCH_ROWS):
+            for batch in _until_malformed(con, query):
                 if batch.num_rows:
                     yield from self._settled(second, batch, tally)
 
@@ -226,38 +220,40 @@ class DelimitedConnector:
         options = (
             f"auto_detect = false, header = false, skip = {skipped}, delim = {text(self.format.delimiter)}, "
             f"quote = {text(quote)}, escape = {text(escape)}, columns = {{{columns}}}, strict_mode = true, "
-            "null_padding = false, max_line_size = 16000000"
+            f"null_padding = false, max_line_size = {LINE_BYTES}, compression = 'none'"
         )
         file = text(str(path))
         return f"(SELECT *, row_number() OVER () + {skipped} AS {ROW_NO} FROM read_csv({file}, {options}))"
 
-    def _careful(self, path: Path, layout: _Layout, tally: _Tally) -> Iterator[Batch]:
+    def _careful(self, sent: Utf8, layout: _Layout, tally: _Tally) -> Iterator[Batch]:
         """Line by line, from behind the last row that was read."""
-        lines = Lines(path, layout.end)
-        for _ in range(tally.last_row):
-            lines.take()
         rows: list[tuple[int, Sequence[str]]] = []
         rejects: list[Reject] = []
-        for number, last, record in read_lines(lines, self.format, len(layout.names), tally.last_row + 1):
-            if isinstance(record, Malformed):
-                rejects.append(self._malformed(number, record))
-            else:
-                rows.append((number, record))
-            tally.last_row = last
-            if len(rows) + len(rejects) >= _SLOW_ROWS:
-                yield self._typed(rows, rejects, layout, tally)
-                rows, rejects = [], []
+        show = (
+            not self._unknown(layout.names) and not self.record.ignore and not any(c.phi for c in self.record.columns)
+        )
+        with Lines(sent, layout.end) as lines:
+            for _ in range(tally.last_row):
+                lines.take()
+            for number, last, record in read_lines(lines, self.format, len(layout.names), tally.last_row + 1):
+                if isinstance(record, Malformed):
+                    rejects.append(self._malformed(number, record, show=show))
+                else:
+                    rows.append((number, record))
+                tally.last_row = last
+                if len(rows) + len(rejects) >= _SLOW_ROWS:
+                    yield self._typed(rows, rejects, layout, tally)
+                    rows, rejects = [], []
         yield self._typed(rows, rejects, layout, tally)
 
-    def _malformed(self, number: int, record: Malformed) -> Reject:
-        masked = any(column.phi for column in self.record.columns)
+    def _malformed(self, number: int, record: Malformed, *, show: bool) -> Reject:
         return Reject(
             record=self.record_name,
             row_no=number,
             location=f"line {number}, byte {record.offset}",
             rule_id=record.rule,
             reason=record.reason,
-            raw="(masked: the contract has patient columns)" if masked else record.raw,
+            raw=record.raw if show or record.is_blank else "(not shown: the line has columns that are not let in)",
             byte_offset=record.offset,
             rows=0 if record.is_blank else 1,
             severity="warn" if record.is_blank else "error",
@@ -268,13 +264,12 @@ class DelimitedConnector:
     ) -> Batch:
         tally.records += sum(reject.rows for reject in rejects)
         if not rows:
-            return Batch(self.record_name, self._no_rows(), tuple(rejects))
+            return Batch(self.record_name, no_rows(self.record), tuple(rejects))
         arrays = [pa.array([row[i] for _, row in rows], pa.string()) for i in range(len(layout.names))]
         numbers = pa.array([number for number, _ in rows], pa.int64())
         names = [f"f{i}" for i in range(len(layout.names))]
         raw = pa.Table.from_arrays([*arrays, numbers], names=[*names, ROW_NO])
-        with duckdb.connect() as con:
-            con.execute("SET TimeZone = 'UTC'")
+        with session() as con:
             con.register("raw_rows", raw)
             table = con.sql(self._query("raw_rows", layout)).to_arrow_table()
         batch = table.combine_chunks().to_batches()[0]
@@ -306,16 +301,45 @@ class DelimitedConnector:
     def _check_totals(self, delivery: Delivery, layout: _Layout, tally: _Tally) -> None:
         actual: dict[str, Decimal] = {"rows": Decimal(tally.records), **tally.sums}
         for name, declared in layout.totals.items():
-            if Decimal(declared) != actual[name]:
+            if self._stated(delivery, name, declared) != actual.get(name, Decimal(0)):
                 raise self._violation(
                     delivery,
-                    f"the trailer states {name} {declared}, the file has {actual[name]}",
+                    f"the trailer states {name} {declared}, the file has {actual.get(name, Decimal(0))}",
                     "trailer",
-                    hint="Ask the sender to send it again",
+                    hint=_SEND_AGAIN,
                 )
+
+    def _stated(self, delivery: Delivery, name: str, declared: str) -> Decimal:
+        """A total of the trailer, written as its column is."""
+        column = None if name == "rows" else self.record.column(name)
+        number = declared.strip().replace((column.thousands if column else ",") or "", "")
+        if column and column.decimal_point == ",":
+            number = number.replace(",", ".")
+        try:
+            return Decimal(number)
+        except InvalidOperation as error:
+            message = f"the trailer's {name} {declared!r} is no number"
+            hint = "Correct format.trailer.pattern in the contract, or ask the sender"
+            raise self._violation(delivery, message, "trailer", hint=hint) from error
 
     def _violation(self, delivery: Delivery, message: str, where: str, hint: str | None = None) -> ContractViolation:
         return ContractViolation(message, feed=delivery.feed_id, delivery=delivery.name, location=where, hint=hint)
+
+
+def _until_malformed(con: duckdb.DuckDBPyConnection, query: str) -> Iterator[pa.RecordBatch]:
+    """The batches up to the first line that DuckDB refuses; the careful reader finds that line and names it.
+
+    The reader raises duckdb.Error before the first batch, and whatever Arrow makes of it after that.
+    """
+    reader = None
+    while True:
+        batch = None
+        with suppress(duckdb.Error, pa.ArrowException, OSError):
+            reader = reader or con.sql(query).to_arrow_reader(BATCH_ROWS)
+            batch = next(reader, None)
+        if batch is None:
+            return
+        yield batch
 
 
 def _spelled(name: str, by_fold: Mapping[str, str], exact: set[str]) -> str:
@@ -332,3 +356,7 @@ def _cut(path: Path, end: int, folder: Path) -> Path:
             copy.write(chunk)
             left -= len(chunk)
     return target
+
+
+def _others(names: Sequence[str]) -> str:
+    return f", which has {', '.join(map(repr, names))} that nobody mapped" if names else ""

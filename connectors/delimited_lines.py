@@ -8,39 +8,75 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
+import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 
 import numpy as np
 
 from connectors.contract import DelimitedFormat
-from connectors.errors import ContractViolation
 
 _CHUNK = 1 << 24
 #: A quoted field may span this many lines; a quote that stays open for longer is taken as a stray one.
 _SPAN_LINES = 1000
+#: No line and no field is longer; what is longer is refused without being held in memory.
+LINE_BYTES = 16_000_000
+_BOM = b"\xef\xbb\xbf"
+_UNDEFINED = "\N{REPLACEMENT CHARACTER}"
+csv.field_size_limit(LINE_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class Utf8:
+    """A file as UTF-8, and how to find a place of it in the file as it was sent.
+
+    `encoding`: of the file as sent; `start`: bytes before its first character (the BOM of UTF-16).
+    """
+
+    path: Path
+    encoding: str = "utf-8"
+    start: int = 0
+
+    def sent_bytes(self, data: bytes) -> int:
+        """How many bytes of the file as sent these bytes of UTF-8 are."""
+        if self.encoding == "utf-8":
+            return len(data)
+        values = np.frombuffer(data, np.uint8)
+        characters = len(data) if data.isascii() else int(np.count_nonzero((values & 0xC0) != 0x80))
+        if self.encoding != "utf-16":
+            return characters
+        return 2 * (characters + int(np.count_nonzero(values >= 0xF0)))
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What the bytes show. `is_plain`: one line is one row, UTF-8, one kind of line end, no blank line, no NUL."""
+    """What the bytes show. `is_plain`: one line is one row, UTF-8, one kind of line end, no blank line, no NUL.
+
+    `last_line`: the last line that is not empty; `last_line_no` its number, `last_line_start` its first byte.
+    """
 
     size: int
     lines: int
     is_plain: bool
     ends_with_newline: bool
     last_line: bytes
+    last_line_no: int
     last_line_start: int
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One physical line without its end. `offset`: byte of its first character."""
+    """One physical line without its `end`. `offset`: byte of its first character in the file as it was sent;
+    `is_cut`: it is too long and only its beginning is here."""
 
     data: bytes
     offset: int
+    end: bytes
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,58 +90,54 @@ class Malformed:
     is_blank: bool = False
 
 
-def transcoded(path: Path, encoding: str, folder: Path) -> Path:
+def transcoded(path: Path, encoding: str, folder: Path) -> Utf8:
     """The file as UTF-8: itself where it is, else a copy in `folder`.
 
-    Raises ContractViolation with the byte offset where UTF-16 cannot be read. A single-byte encoding's undefined
-    bytes become U+FFFD, which the careful reader refuses line by line.
+    What the encoding does not define (a byte of a code page, half a surrogate pair) becomes U+FFFD, which the careful
+    reader refuses line by line.
     """
     if encoding == "utf-8":
-        return path
+        return Utf8(path)
+    with path.open("rb") as source:
+        head = source.read(2)
+    has_bom = encoding == "utf-16" and head in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
+    order = "-be" if head.startswith(b"\0") else "-le"
+    written = f"utf-16{order}" if encoding == "utf-16" and not has_bom else encoding
     target = folder / "utf8"
-    decoder = codecs.getincrementaldecoder(encoding)("strict" if encoding == "utf-16" else "replace")
-    offset = 0
+    decoder = codecs.getincrementaldecoder(written)("replace")
     with path.open("rb") as source, target.open("wb") as copy:
         while chunk := source.read(_CHUNK):
-            copy.write(_decoded(decoder, chunk, offset, final=False))
-            offset += len(chunk)
-        copy.write(_decoded(decoder, b"", offset, final=True))
-    return target
+            copy.write(decoder.decode(chunk).encode("utf-8"))
+        copy.write(decoder.decode(b"", True).encode("utf-8"))
+    return Utf8(target, encoding, 2 if has_bom else 0)
 
 
-def _decoded(decoder: codecs.IncrementalDecoder, chunk: bytes, offset: int, *, final: bool) -> bytes:
-    try:
-        return decoder.decode(chunk, final).encode("utf-8")
-    except UnicodeError as error:
-        raise ContractViolation(
-            "the file is not in the declared encoding", location=f"near byte {offset}", hint=str(error)
-        ) from error
-
-
-def scan(path: Path, quote: str | None) -> Scan:
+def scan(path: Path, form: DelimitedFormat) -> Scan:
     """One pass over the bytes."""
-    counted = _Counted(quote)
+    counted = _Counted(form)
     with path.open("rb") as source:
         while chunk := source.read(_CHUNK):
             counted.add(chunk)
     size = path.stat().st_size
-    last, start = _last_line(path, size)
+    last, start, after = _last_line(path, size)
     ends = counted.tail.endswith(b"\n")
     lines = counted.newlines + (0 if ends or size == 0 else 1)
-    return Scan(size, lines, counted.is_plain, ends, last, start)
+    return Scan(size, lines, counted.is_plain, ends, last, lines - after, start)
 
 
 class _Counted:
     """Running counts of a scan."""
 
-    def __init__(self, quote: str | None) -> None:
-        self.quote = ord(quote) if quote else None
+    def __init__(self, form: DelimitedFormat) -> None:
+        self.quote = ord(form.quote) if form.quote else None
+        self.escape = form.escape.encode() if form.escape and form.escape != form.quote else None
         self.newlines = 0
         self.returns = 0
         self.pairs = 0
         self.tail = b"\n"  # as if a line had ended before the file: a leading blank line counts as blank
         self.open_quotes = 0
         self.is_odd = False
+        self._seam = b""
         self._utf8 = codecs.getincrementaldecoder("utf-8")("strict")
 
     def add(self, chunk: bytes) -> None:
@@ -115,9 +147,11 @@ class _Counted:
         self.returns += chunk.count(b"\r")
         self.pairs += (joined[-len(chunk) - 1 :]).count(b"\r\n")
         blank = b"\n\n" in joined or b"\n\r\n" in joined
-        undefined = b"\0" in chunk or "\N{REPLACEMENT CHARACTER}".encode() in chunk
-        self.is_odd |= blank or undefined or not self._is_utf8(chunk) or self._quote_spans(chunk)
+        undefined = b"\0" in chunk or _UNDEFINED.encode() in self._seam + chunk
+        escaped = self.escape is not None and self.escape in chunk
+        self.is_odd |= blank or undefined or escaped or not self._is_utf8(chunk) or self._quote_spans(chunk)
         self.tail = joined[-2:]
+        self._seam = chunk[-2:]
 
     @property
     def is_plain(self) -> bool:
@@ -125,7 +159,7 @@ class _Counted:
         return not self.is_odd and self.returns == self.pairs and self.pairs in {0, self.newlines}
 
     def _is_utf8(self, chunk: bytes) -> bool:
-        if chunk.isascii():
+        if chunk.isascii() and not self._utf8.getstate()[0]:
             return True
         try:
             self._utf8.decode(chunk)
@@ -144,35 +178,67 @@ class _Counted:
         return spans
 
 
-def _last_line(path: Path, size: int) -> tuple[bytes, int]:
-    """The last line that is not blank, and where it starts."""
+def _last_line(path: Path, size: int) -> tuple[bytes, int, int]:
+    """The last line that is not empty, where it starts, and how many empty lines follow it."""
     window = min(size, 1 << 16)
     with path.open("rb") as source:
         source.seek(size - window)
-        tail = source.read(window).rstrip(b"\r\n")
+        found = source.read(window)
+    tail = found.rstrip(b"\r\n")
+    ends = found[len(tail) :]
     start = tail.rfind(b"\n") + 1
-    return tail[start:], size - window + start
+    after = ends.count(b"\n") - ends.endswith(b"\n")
+    if start == 0 and window < size:
+        return b"", size, after  # longer than any trailer
+    return tail[start:], size - window + start, after
 
 
 class Lines:
     """Physical lines of a file, with a look ahead. A line ends with LF or CRLF; `end`: stop at that byte."""
 
-    def __init__(self, path: Path, end: int | None = None) -> None:
-        self._source = path.open("rb")
+    def __init__(self, text: Utf8, end: int | None = None) -> None:
+        self.text = text
+        self._source = text.path.open("rb")
         self._end = end
-        self._offset = 0
+        self._read_to = 0
+        self._sent_to = text.start
         self._ahead: deque[Line] = deque()
 
+    def __enter__(self) -> Lines:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._source.close()
+
     def _read(self) -> Line | None:
-        if self._end is not None and self._offset >= self._end:
+        if self._end is not None and self._read_to >= self._end:
             return None
-        data = self._source.readline()
+        data = self._source.readline(LINE_BYTES)
         if not data:
-            self._source.close()
             return None
-        line = Line(data.removesuffix(b"\n").removesuffix(b"\r"), self._offset)
-        self._offset += len(data)
-        return line
+        begin = self._sent_to
+        if self._read_to == 0 and data.startswith(_BOM):
+            begin, data = begin + self._pass(_BOM), data.removeprefix(_BOM)
+        self._pass(data)
+        is_cut = len(data) + len(_BOM) >= LINE_BYTES and not data.endswith(b"\n")
+        if is_cut:
+            self._pass_rest()
+        bare = data.removesuffix(b"\n").removesuffix(b"\r") if data.endswith(b"\n") else data.removesuffix(b"\r")
+        return Line(bare, begin, data[len(bare) :], is_cut)
+
+    def _pass(self, data: bytes) -> int:
+        sent = self.text.sent_bytes(data)
+        self._read_to += len(data)
+        self._sent_to += sent
+        return sent
+
+    def _pass_rest(self) -> None:
+        while more := self._source.readline(LINE_BYTES):
+            self._pass(more)
+            if more.endswith(b"\n"):
+                break
 
     def take(self) -> Line | None:
         """The next line; None at the end."""
@@ -194,68 +260,110 @@ def fields_of(data: bytes, form: DelimitedFormat) -> list[str] | Malformed:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         return Malformed("csv.encoding", f"byte {error.start} of the line is not valid", error.start, _shown(data))
-    if "\0" in text or "\N{REPLACEMENT CHARACTER}" in text:
-        return Malformed("csv.encoding", "the line has a NUL or an undefined character", 0, _shown(data))
-    quoting = csv.QUOTE_MINIMAL if form.quote else csv.QUOTE_NONE
+    if "\0" in text or _UNDEFINED in text:
+        place = min(text.find(mark) for mark in ("\0", _UNDEFINED) if mark in text)
+        offset = len(text[:place].encode("utf-8"))
+        return Malformed("csv.encoding", "the line has a NUL or an undefined character", offset, _shown(data))
     doubled = form.escape is None or form.escape == form.quote
+    if not doubled and (odd := _odd_escape(text, form)):
+        return Malformed("csv.quoting", f"{odd!r} is no escape", 0, _shown(data))
     try:
         rows = list(
             csv.reader(
-                [text] if "\n" not in text and "\r" not in text else text.splitlines(keepends=True),
+                io.StringIO(text, newline=""),
                 delimiter=form.delimiter,
                 quotechar=form.quote,
-                quoting=quoting,  # type: ignore[arg-type] # the stub wants a literal
+                quoting=csv.QUOTE_MINIMAL if form.quote else csv.QUOTE_NONE,
                 doublequote=doubled,
                 escapechar=None if doubled else form.escape,
+                strict=True,
             )
         )
     except csv.Error as error:
         return Malformed("csv.quoting", f"the line cannot be split: {error}", 0, _shown(data))
-    return rows[0] if len(rows) == 1 else [] if not rows else Malformed("csv.quoting", "stray quote", 0, _shown(data))
+    if len(rows) > 1:
+        return Malformed("csv.quoting", "a line break outside quotes", 0, _shown(data))
+    return rows[0] if rows else []
+
+
+def _odd_escape(text: str, form: DelimitedFormat) -> str | None:
+    """An escape of what needs none: a reader would drop a character that may be meant."""
+    assert form.escape is not None
+    plain = {form.quote, form.escape, form.delimiter, "\r", "\n"}
+    pairs = re.findall(re.escape(form.escape) + r"[\s\S]?", text)
+    return next((pair for pair in pairs if pair[1:] not in plain), None)
+
+
+def _quotes(data: bytes, form: DelimitedFormat) -> int:
+    """How many quotes open or close something."""
+    assert form.quote is not None
+    if form.escape is not None and form.escape != form.quote:
+        data = re.sub(re.escape(form.escape.encode()) + rb"[\s\S]", b"", data)
+    return data.count(form.quote.encode())
 
 
 def read_lines(
     lines: Lines, form: DelimitedFormat, width: int, number: int
 ) -> Iterator[tuple[int, int, list[str] | Malformed]]:
     """(first line, last line, fields or what is wrong) for every record; `number`: line number of the next line."""
+    blanks = b" \t".replace(form.delimiter.encode(), b"")
     while (line := lines.take()) is not None:
         span = _open_span(line, lines, form)
-        record = _whole(line, lines, span, form)
-        if span and (isinstance(record, Malformed) or len(record) != width):
+        record = _without_idle_fields(_whole(line, lines, span, form), width)
+        if (span and (isinstance(record, Malformed) or len(record) != width)) or _is_open(line, record, form):
             span, record = 0, Malformed("csv.unterminated_quote", "a quote is opened and never closed", 0, "")
         for _ in range(span):
             lines.take()
-        yield number, number + span, _checked(record, line, width)
+        is_blank = not line.data or (width > 1 and not line.data.strip(blanks))
+        yield number, number + span, _checked(record, line, lines, width, is_blank=is_blank)
         number += span + 1
+
+
+def _without_idle_fields(record: list[str] | Malformed, width: int) -> list[str] | Malformed:
+    """Empty fields too many say nothing (a delimiter ends the line, a spreadsheet was wider): DuckDB passes over
+    them as well."""
+    if isinstance(record, Malformed) or any(record[width:]):
+        return record
+    return record[:width]
+
+
+def _is_open(line: Line, record: list[str] | Malformed, form: DelimitedFormat) -> bool:
+    unsplit = isinstance(record, Malformed) and record.rule == "csv.quoting"
+    return unsplit and form.quote is not None and _quotes(line.data, form) % 2 == 1
 
 
 def _open_span(line: Line, lines: Lines, form: DelimitedFormat) -> int:
     """How many further lines the record goes on for, by its quotes; 0 where they close on the line."""
     if form.quote is None:
         return 0
-    mark = form.quote.encode()
-    count = line.data.count(mark)
+    count, size = _quotes(line.data, form), len(line.data)
     if count % 2 == 0:
         return 0
     for ahead in range(_SPAN_LINES):
         following = lines.peek(ahead)
-        if following is None:
+        if following is None or size > LINE_BYTES:
             break
-        count += following.data.count(mark)
+        count, size = count + _quotes(following.data, form), size + len(following.data)
         if count % 2 == 0:
             return ahead + 1
     return 0
 
 
 def _whole(line: Line, lines: Lines, span: int, form: DelimitedFormat) -> list[str] | Malformed:
-    following = [lines.peek(ahead) for ahead in range(span)]
-    return fields_of(b"\n".join([line.data, *(part.data for part in following if part)]), form)
+    """The record that begins on `line`, its inner line ends as they were sent."""
+    parts = [line, *(part for ahead in range(span) if (part := lines.peek(ahead)))]
+    if any(part.is_cut for part in parts):
+        return Malformed("csv.line_too_long", f"a line is longer than {LINE_BYTES:,} bytes", 0, _shown(line.data))
+    return fields_of(b"".join(part.data + part.end for part in parts[:-1]) + parts[-1].data, form)
 
 
-def _checked(record: list[str] | Malformed, line: Line, width: int) -> list[str] | Malformed:
+def _checked(
+    record: list[str] | Malformed, line: Line, lines: Lines, width: int, *, is_blank: bool
+) -> list[str] | Malformed:
     if isinstance(record, Malformed):
-        return Malformed(record.rule, record.reason, line.offset + record.offset, record.raw or _shown(line.data))
-    if not line.data.strip():
+        offset = line.offset + lines.text.sent_bytes(line.data[: record.offset])
+        return Malformed(record.rule, record.reason, offset, record.raw or _shown(line.data))
+    if is_blank:
         return Malformed("csv.blank_line", "a blank line", line.offset, "", is_blank=True)
     if len(record) != width:
         reason = f"{len(record)} fields where the header has {width}"

@@ -7,12 +7,63 @@ written as `env:NAME` and resolved only when a connection opens; it is never sto
 from __future__ import annotations
 
 import os
-from pathlib import Path
+import re
+from pathlib import Path, PurePosixPath
+from typing import Annotated
+from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from connectors.contract import Model, Name
+from connectors.contract import Model, Name, Zone
 from connectors.errors import ConfigurationError
+
+_SECRET_KEYS = re.compile(r"pass(word|wd)?|pwd|secret|token|api_?key", re.IGNORECASE)
+_CRON = re.compile(r"[0-9*/,-]+( [0-9*/,A-Za-z-]+){4}")
+
+
+def url_fault(url: str) -> str | None:
+    """What is wrong with a URL as a network file has it, in words that never show it; None when nothing is."""
+    if url.startswith(("env:", "home:")):
+        return None
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "not a SQLAlchemy URL, home:FILE or env:NAME"
+    secret = "@" in parts.netloc and ":" in parts.netloc.rpartition("@")[0]
+    if secret or any(_SECRET_KEYS.fullmatch(name) for name, _ in parse_qsl(parts.query, keep_blank_values=True)):
+        return "a password is written out: put the URL into an environment variable and write env:NAME here"
+    return None if parts.scheme else "not a SQLAlchemy URL, home:FILE or env:NAME"
+
+
+def _reference(value: str) -> str:
+    if not re.fullmatch(r"env:[A-Za-z_][A-Za-z0-9_]*", value):
+        raise ValueError("env: must be followed by the name of an environment variable, for example env:ERP_URL")
+    return value
+
+
+def _below_home(value: str) -> str:
+    path = PurePosixPath(value.removeprefix("home:"))
+    if path.is_absolute() or ".." in path.parts:
+        raise ValueError(f"{value!r} must be a path below CONCORD_HOME: not absolute, without '..'")
+    return value
+
+
+def _place(value: str) -> str:
+    if "\0" in value or not value.strip():
+        raise ValueError("empty: write a path or URL, home:NAME or env:NAME")
+    if value.startswith("env:"):
+        return _reference(value)
+    return _below_home(value) if value.startswith("home:") else value
+
+
+def _cron(value: str) -> str:
+    if not _CRON.fullmatch(value):
+        raise ValueError(f"{value!r} is no cron expression of five fields (for example '30 2 * * *')")
+    return value
+
+
+Place = Annotated[str, AfterValidator(_place)]
+Cron = Annotated[str, AfterValidator(_cron)]
 
 
 class Source(Model):
@@ -25,9 +76,9 @@ class Source(Model):
     """
 
     system: Name
-    location: str | None = None
-    url: str | None = None
-    timezone: str = "UTC"
+    location: Place | None = None
+    url: Place | None = None
+    timezone: Zone = "UTC"
     facility: str | None = None
     feeds: tuple[Name, ...] | None = Field(default=None, description="enabled feeds; all of the pack when absent")
 
@@ -35,8 +86,8 @@ class Source(Model):
 class Schedules(Model):
     """Cron expressions in the network's time zone."""
 
-    nightly: str = "30 2 * * *"
-    hourly: str = "10 * * * *"
+    nightly: Cron = "30 2 * * *"
+    hourly: Cron = "10 * * * *"
 
 
 class Network(Model):
@@ -44,7 +95,7 @@ class Network(Model):
 
     network: Name
     description: str
-    timezone: str
+    timezone: Zone
     fiscal_year_start_month: int = Field(default=1, ge=1, le=12)
     sample: bool = Field(default=False, description="the simulated network: its extracts are generated when missing")
     schedules: Schedules = Schedules()

@@ -6,16 +6,21 @@ occur twice (`store.staging`).
 
 Rules: surrounding blanks are cut; empty text and sentinels are NULL; a number is never rounded (more decimals
 than the type holds, other than zeros, is `type.decimal_scale`, too many digits `type.decimal_range`); "1E3", "NaN",
-"1,234" are no numbers unless the contract says so; an impossible date is refused, never moved. A local time that
-a clock skipped (daylight-saving gap) is `time.dst_gap`; one that it passed twice is taken as the second
-passing (standard time).
+"1,234" are no numbers unless the contract says so; an impossible date is refused, never moved ("24:00", "2026-02-30", a
+year of two digits where the format says four). Dates and times without a format are ISO 8601 and nothing else, as
+DuckDB's own casts pass over a zone's name. Digits behind the microsecond are cut. A local time that a clock
+skipped (daylight-saving gap) is `time.dst_gap`; one that it passed twice is taken as the second passing (standard
+time).
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 
 import duckdb
 import pyarrow as pa
@@ -25,9 +30,15 @@ from connectors.interface import ROW_NO, Batch, Reject
 
 BATCH_ROWS = 122_880
 _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
-_OFFSET = r"([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)$"
+_ISO_CLOCK = "([01][0-9]|2[0-3]):[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?"
+_ISO_LOCAL = f"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[ T]{_ISO_CLOCK}"
+_ISO_OFFSET = f"{_ISO_LOCAL} ?([Zz]|[+-][0-9]{{2}}(:?[0-9]{{2}})?)"
+#: Specifiers with nothing between them: only their width says where one ends.
+_UNSEPARATED = re.compile("%[a-zA-Z]%[a-zA-Z]")
 _RAW = "_raw"
 _BAD = "_bad"
+_KEY = "_key"
+_JUDGEMENT = frozenset({_BAD, _RAW, _KEY})
 
 #: rule id -> what it says; {value} is never put in, the reject carries it masked or raw beside.
 REASONS: dict[str, str] = {
@@ -46,6 +57,44 @@ REASONS: dict[str, str] = {
 }
 
 Locate = Callable[[int, Column | None], str]
+
+
+_ARROW = {
+    "VARCHAR": pa.string(),
+    "BOOLEAN": pa.bool_(),
+    "SMALLINT": pa.int16(),
+    "INTEGER": pa.int32(),
+    "BIGINT": pa.int64(),
+    "DATE": pa.date32(),
+    "TIME": pa.time64("us"),
+    "TIMESTAMPTZ": pa.timestamp("us", tz="UTC"),
+}
+
+
+@cache
+def _memory(process: int) -> duckdb.DuckDBPyConnection:
+    """One database in memory for all readers of a process: opening one costs more than a small file's rows."""
+    return duckdb.connect(":memory:")
+
+
+@contextmanager
+def session() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection of its own (registered relations included) for reading in UTC. Safe in any thread."""
+    with _memory(os.getpid()).cursor() as con:
+        con.execute("SET TimeZone = 'UTC'")
+        yield con
+
+
+def no_rows(record: RecordContract) -> pa.RecordBatch:
+    """No rows, with the columns and types of a `typed_query`."""
+    columns = [column for column in record.columns if not column.phi]
+    fields = [pa.field(column.name, _arrow_type(column.type)) for column in columns]
+    return pa.RecordBatch.from_pylist([], schema=pa.schema([*fields, pa.field(ROW_NO, pa.int64())]))
+
+
+def _arrow_type(kind: str) -> pa.DataType:
+    match = _DECIMAL.fullmatch(kind)
+    return pa.decimal128(int(match[1]), int(match[2])) if match else _ARROW[kind]
 
 
 def quoted(name: str) -> str:
@@ -68,14 +117,13 @@ class Typed:
     tests: tuple[tuple[str, str], ...]
 
 
-def typed_column(column: Column, raw: str, timezone: str, *, exponents: bool = False) -> Typed:
+def typed_column(column: Column, raw: str, timezone: str) -> Typed:
     """SQL for one column. `raw`: SQL of its raw text; the clean text is then `c_<name>`, the value `<name>`.
 
-    `timezone`: IANA zone of local times where the column names none. `exponents`: numbers may be written as
-    2.78e-10 (shortest text of a database's binary float), which is exact.
+    `timezone`: IANA zone of local times where the column names none.
     """
     clean, value = quoted("c_" + column.name), quoted(column.name)
-    typed, tests = _typed(column, clean, value, timezone, exponents)
+    typed, tests = _typed(column, clean, value, timezone)
     required = (("required", f"{clean} IS NULL"),) if column.required else ()
     nul = (("text.nul", f"contains({clean}, chr(0))"),) if column.type == "VARCHAR" else ()
     return Typed(_cleaned(column, raw), typed, (*required, *_lookup_tests(column, clean), *nul, *tests))
@@ -104,9 +152,7 @@ def _looked_up(column: Column, clean: str) -> str:
     return f"CASE {clean} {cases} {f'ELSE {clean} ' if column.lookup_miss == 'keep' else ''}END"
 
 
-def _typed(
-    column: Column, clean: str, value: str, timezone: str, exponents: bool
-) -> tuple[str, tuple[tuple[str, str], ...]]:
+def _typed(column: Column, clean: str, value: str, timezone: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     found = _looked_up(column, clean)
     kind = column.type
     if kind == "VARCHAR":
@@ -114,14 +160,14 @@ def _typed(
     if kind == "BOOLEAN":
         return _boolean(column, found), _not_read("type.boolean", found, value)
     if kind in {"SMALLINT", "INTEGER", "BIGINT"}:
-        return _integer(found, kind), _not_read("type.integer", found, value)
+        return _integer(column, found), _not_read("type.integer", found, value)
     if kind == "DATE":
         return _date(column, found), _not_read("type.date", found, value)
     if kind == "TIME":
         return _time(column, found), _not_read("type.time", found, value)
     if kind == "TIMESTAMPTZ":
         return _timestamp(column, found, value, column.timezone or timezone)
-    return _decimal(column, found, value, exponents)
+    return _decimal(column, found, value)
 
 
 def _not_read(rule: str, found: str, value: str) -> tuple[tuple[str, str], ...]:
@@ -133,8 +179,10 @@ def _boolean(column: Column, found: str) -> str:
     return f"CASE WHEN lower({found}) IN ({lists[0]}) THEN true WHEN lower({found}) IN ({lists[1]}) THEN false END"
 
 
-def _integer(found: str, kind: str) -> str:
-    return f"CASE WHEN regexp_full_match({found}, '[+-]?[0-9]+') THEN TRY_CAST({found} AS {kind}) END"
+def _integer(column: Column, found: str) -> str:
+    number = _number(column, found)
+    shaped = f"regexp_full_match({number}, '[+-]?[0-9]+')" + _marks(column, found)
+    return f"CASE WHEN {shaped} THEN TRY_CAST({number} AS {column.type}) END"
 
 
 def _number(column: Column, found: str) -> str:
@@ -151,30 +199,26 @@ def _number(column: Column, found: str) -> str:
     )
 
 
-def _decimal(column: Column, found: str, value: str, exponents: bool) -> tuple[str, tuple[tuple[str, str], ...]]:
+def _decimal(column: Column, found: str, value: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     match = _DECIMAL.fullmatch(column.type)
     assert match is not None, column.type  # the contract's own check allows nothing else
-    scale = int(match[2])
     number = _number(column, found)
-    exponent = "([eE][+-]?[0-9]+)?" if exponents else ""
-    shaped = f"regexp_full_match({number}, '[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+){exponent}')"
-    if column.thousands:
-        shaped += f" AND {_grouped(column, found)}"
-    if column.decimal_point == "," or (column.thousands == "."):
-        shaped += f" AND NOT contains({found if column.thousands != '.' else text('')}, '.')"
-    fits = f"(instr({number}, '.') = 0 OR length(rtrim({number}, '0')) - instr({number}, '.') <= {scale})"
-    if exponents:
-        wide = min(38, scale + 16)
-        exact = f"TRY_CAST({number} AS DECIMAL(38,{wide})) = TRY_CAST({number} AS DECIMAL(38,{scale}))"
-        fits = f"CASE WHEN contains(lower({number}), 'e') THEN coalesce({exact}, true) ELSE {fits} END"
+    shaped = f"regexp_full_match({number}, '[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)')" + _marks(column, found)
+    fits = f"(instr({number}, '.') = 0 OR length(rtrim({number}, '0')) - instr({number}, '.') <= {match[2]})"
     typed = f"CASE WHEN {shaped} AND {fits} THEN TRY_CAST({number} AS {column.type}) END"
     unread = f"{found} IS NOT NULL AND {value} IS NULL"
-    readable = f"({shaped} AND TRY_CAST({number} AS DECIMAL(38,{scale})) IS NOT NULL)"
     return typed, (
-        ("type.decimal", f"{unread} AND NOT coalesce({readable}, false)"),
-        ("type.decimal_scale", f"{unread} AND NOT ({fits})"),
+        ("type.decimal", f"{unread} AND NOT ({shaped})"),
+        ("type.decimal_scale", f"{unread} AND NOT {fits}"),
         ("type.decimal_range", unread),
     )
+
+
+def _marks(column: Column, found: str) -> str:
+    """Further conditions on marks that `_number` takes out or rewrites: groups of three, and no foreign point."""
+    grouped = f" AND {_grouped(column, found)}" if column.thousands else ""
+    foreign = column.decimal_point == "," and column.thousands != "."
+    return grouped + (f" AND NOT contains({found}, '.')" if foreign else "")
 
 
 def _grouped(column: Column, found: str) -> str:
@@ -187,45 +231,60 @@ def _grouped(column: Column, found: str) -> str:
 
 def _date(column: Column, found: str) -> str:
     if column.format:
-        read = f"CAST(try_strptime({found}, {text(column.format)}) AS DATE)"
-        return f"CASE WHEN NOT contains({found}, ' ') THEN {read} END" if " " not in column.format else read
-    return f"CASE WHEN length({found}) = 10 AND {_four_digit_year(found)} THEN TRY_CAST({found} AS DATE) END"
+        read = f"CAST({_formatted(column.format, found)} AS DATE)"
+        return read if " " in column.format else f"CASE WHEN NOT contains({found}, ' ') THEN {read} END"
+    return (
+        f"CASE WHEN regexp_full_match({found}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}') THEN TRY_CAST({found} AS DATE) END"
+    )
 
 
-def _four_digit_year(found: str) -> str:
-    return f"substr({found}, 5, 1) NOT BETWEEN '0' AND '9'"
+def _formatted(form: str, found: str) -> str:
+    """A text under a strptime format, NULL where DuckDB reads it and a person would not.
+
+    DuckDB takes "infinity" under any format, a year of two digits as the first century, and under %Y%m%d a
+    date that has lost a digit as another one.
+    """
+    read = f"try_strptime({found}, {text(form)})"
+    tests = [f"NOT regexp_matches({found}, '^[+-]?[A-Za-z]+$')"]
+    zoned = _has_zone(form)
+    if "%Y" in form:
+        tests.append(f"year({read}) >= 1000" if zoned else f"contains({found}, strftime({read}, '%Y'))")
+    if _UNSEPARATED.search(form) and not zoned and "%f" not in form:
+        tests.append(f"strftime({read}, {text(form)}) = {found}")
+    return f"CASE WHEN {' AND '.join(tests)} THEN {read} END"
+
+
+def _has_zone(form: str) -> bool:
+    return "%z" in form or "%Z" in form
 
 
 def _time(column: Column, found: str) -> str:
     if column.format:
-        return f"CAST(try_strptime({found}, {text(column.format)}) AS TIME)"
-    return f"CASE WHEN {found} NOT LIKE '24%' THEN TRY_CAST({found} AS TIME) END"
+        return f"CAST({_formatted(column.format, found)} AS TIME)"
+    return f"CASE WHEN regexp_full_match({found}, {text(_ISO_CLOCK)}) THEN TRY_CAST({found} AS TIME) END"
 
 
 def _timestamp(column: Column, found: str, value: str, zone: str) -> tuple[str, tuple[tuple[str, str], ...]]:
-    if column.format and "%z" in column.format:
-        typed = f"CAST(try_strptime({found}, {text(column.format)}) AS TIMESTAMPTZ)"
-        return _calendar(typed), _not_read("type.timestamp", found, value)
+    unread = _not_read("type.timestamp", found, value)
+    if column.format and _has_zone(column.format):
+        return _calendar(f"CAST({_formatted(column.format, found)} AS TIMESTAMPTZ)"), unread
     local = (
-        f"try_strptime({found}, {text(column.format)})"
+        _formatted(column.format, found)
         if column.format
-        else f"CASE WHEN length({found}) >= 16 THEN TRY_CAST({found} AS TIMESTAMP) END"
+        else f"CASE WHEN regexp_full_match({found}, {text(_ISO_LOCAL)}) THEN TRY_CAST({found} AS TIMESTAMP) END"
     )
     utc = f"timezone({text(zone)}, {local})"
     moved = f"timezone({text(zone)}, {utc}) <> {local}"
-    if column.format:
-        offset = "false"
-    else:
-        offset = f"(length({found}) > 16 AND regexp_matches(substr({found}, 17), {text(_OFFSET)}))"
-    with_offset = f"CASE WHEN {offset} THEN TRY_CAST({found} AS TIMESTAMPTZ) "
-    finite = f"isfinite({local})"
-    typed = (
-        f"{with_offset}WHEN {finite} AND NOT ({moved}) THEN {utc} END"
-        if not column.format
-        else (f"CASE WHEN {finite} AND NOT ({moved}) THEN {utc} END")
-    )
-    gap = f"NOT {offset} AND {value} IS NULL AND coalesce({finite} AND {moved}, false)"
-    return _calendar(typed), (("time.dst_gap", gap), *_not_read("type.timestamp", found, value))
+    typed = _calendar(f"CASE WHEN NOT ({moved}) THEN {utc} END")
+    if not column.format:
+        stated = _calendar(f"TRY_CAST({_tight_offset(found)} AS TIMESTAMPTZ)")
+        typed = f"CASE WHEN regexp_full_match({found}, {text(_ISO_OFFSET)}) THEN {stated} ELSE {typed} END"
+    return typed, (("time.dst_gap", f"{value} IS NULL AND coalesce({moved}, false)"), *unread)
+
+
+def _tight_offset(found: str) -> str:
+    """ISO text as DuckDB reads it: no blank before the offset, a capital Z."""
+    return f"replace(replace(replace(upper({found}), ' Z', 'Z'), ' +', '+'), ' -', '-')"
 
 
 def _calendar(moment: str) -> str:
@@ -265,7 +324,7 @@ def _quick(column: Column, raw: str, timezone: str) -> tuple[str, str]:
     absent = f"{raw} IS NULL" if column.required else "false"
     plain = column.lookup is None and not column.sentinels and column.thousands is None
     if plain and column.type == "VARCHAR":
-        return raw, f"{absent} OR {raw} < '!' OR suffix({raw}, ' ') OR suffix({raw}, chr(9))"
+        return raw, f"{absent} OR {_has_blanks(raw)}"
     if plain and (column.type in {"SMALLINT", "INTEGER", "BIGINT"} or (column.type == "DATE" and not column.format)):
         unlike = f"{raw} IS NOT NULL AND ({value} IS NULL OR CAST({value} AS VARCHAR) <> {raw})"
         if column.type == "DATE":  # "infinity" and "10000-01-01" are dates to DuckDB
@@ -284,21 +343,20 @@ def _decimal_doubt(column: Column, raw: str, value: str) -> str:
 
 
 def _quick_exact(column: Column, raw: str, value: str, timezone: str) -> tuple[str, str]:
-    """The exact expressions, in place: for what has no plainer form."""
-    typed, _ = _typed(column, raw, value, timezone, False)
-    if column.type == "TIMESTAMPTZ" and not column.format:
-        typed = (
-            f"CASE WHEN length({raw}) >= 20 AND suffix({raw}, 'Z') THEN TRY_CAST({raw} AS TIMESTAMPTZ) ELSE {typed} END"
-        )
+    """The exact expressions, in place, on text that has no blanks to cut."""
+    typed, _ = _typed(column, raw, value, timezone)
     listed = ", ".join(text(sentinel) for sentinel in column.sentinels)
-    doubt = f"{value} IS NULL AND {raw} IS NOT NULL"
-    if column.type == "VARCHAR":
-        doubt = f"({doubt}) OR {raw} < '!' OR suffix({raw}, ' ')"
+    doubt = f"({value} IS NULL AND {raw} IS NOT NULL) OR {_has_blanks(raw)}"
     if listed:
         typed, doubt = f"CASE WHEN {raw} NOT IN ({listed}) THEN {typed} END", f"({doubt}) AND {raw} NOT IN ({listed})"
     if column.required:
         doubt = f"({doubt}) OR {value} IS NULL"
     return typed, doubt
+
+
+def _has_blanks(raw: str) -> str:
+    """Condition of texts that are empty or may have blanks around them."""
+    return f"{raw} < '!' OR suffix({raw}, ' ') OR suffix({raw}, chr(9))"
 
 
 def settled(
@@ -324,17 +382,16 @@ def settled(
 # -- whole rows -------------------------------------------------------------------------------------------
 
 
-def typed_query(
-    relation: str, record: RecordContract, sources: Mapping[str, str], timezone: str, *, exponents: bool = False
-) -> str:
-    """SELECT of the record's typed columns, ROW_NO, and `_bad` / `_raw` (NULL on good rows).
+def typed_query(relation: str, record: RecordContract, sources: Mapping[str, str], timezone: str) -> str:
+    """SELECT of the record's typed columns, ROW_NO, and `_bad` / `_raw` / `_key` (NULL on good rows).
 
     `relation`: SQL of a relation with the raw text columns and ROW_NO. `sources`: contract source name -> SQL of
     its raw text in that relation. `_bad` is a comma-separated list of `<column ordinal>:<rule id>`; `_raw` the
-    list of raw texts in column order. PHI columns are checked by nothing and left out of the result.
+    list of raw texts in column order; `_key` the key as the store writes it, NULL where a part is unreadable.
+    PHI columns are checked by nothing and left out of the result.
     """
     columns = [column for column in record.columns if not column.phi]
-    parts = [typed_column(c, sources[c.source], timezone, exponents=exponents) for c in columns]
+    parts = [typed_column(c, sources[c.source], timezone) for c in columns]
     cleaned = ", ".join(f"{p.clean} AS {quoted('c_' + c.name)}" for c, p in zip(columns, parts, strict=True))
     raws = ", ".join(f"{sources[c.source]} AS {quoted('r_' + c.name)}" for c in columns)
     values = ", ".join(f"{p.value} AS {quoted(c.name)}" for c, p in zip(columns, parts, strict=True))
@@ -348,8 +405,20 @@ def typed_query(
         f"typed AS (SELECT {values}, {kept}, {ROW_NO} FROM clean) "
         f"SELECT {names}, CAST({ROW_NO} AS BIGINT) AS {ROW_NO}, "
         f"CASE WHEN {any_bad} THEN concat_ws(',', {', '.join(verdicts) or 'NULL'}) END AS {_BAD}, "
-        f"CASE WHEN {any_bad} THEN [{raw_list}] END AS {_RAW} FROM typed"
+        f"CASE WHEN {any_bad} THEN [{raw_list}] END AS {_RAW}, "
+        f"CASE WHEN {any_bad} THEN {_key_text(record, parts, columns)} END AS {_KEY} FROM typed"
     )
+
+
+def _key_text(record: RecordContract, parts: Sequence[Typed], columns: Sequence[Column]) -> str:
+    """SQL of the key as `store.feed_tables` writes `_source_key`; NULL where a part is missing, refused or hidden."""
+    tests = {column.name: part.tests for column, part in zip(columns, parts, strict=True)}
+    if not set(record.key) <= set(tests):
+        return "CAST(NULL AS VARCHAR)"
+    refused = " OR ".join(f"({test})" for name in record.key for _, test in tests[name]) or "false"
+    texts = [f"coalesce(CAST({quoted(name)} AS VARCHAR), '')" for name in record.key]
+    empty = " AND ".join(f"{part} = ''" for part in texts)
+    return f"CASE WHEN ({refused}) OR ({empty}) THEN NULL ELSE concat_ws('|', {', '.join(texts)}) END"
 
 
 def _verdict(ordinal: int, part: Typed) -> str:
@@ -374,7 +443,7 @@ def typed_batches(
 def split(batch: pa.RecordBatch, record: RecordContract, record_name: str, locate: Locate) -> Batch:
     """One Arrow batch of a `typed_query` as good rows and rejects."""
     bad = batch.column(_BAD)
-    good_columns = [name for name in batch.schema.names if name not in {_BAD, _RAW}]
+    good_columns = [name for name in batch.schema.names if name not in _JUDGEMENT]
     if bad.null_count == len(bad):
         return Batch(record_name, batch.select(good_columns))
     refused = batch.filter(bad.is_valid())
@@ -398,7 +467,7 @@ def _rejects(row: Mapping[str, object], record: RecordContract, record_name: str
             raw=raws[int(ordinal)] if column else None,
             column=column.name if column else None,
             rows=0 if place else 1,
-            key=_key(record, columns, raws),
+            key=None if row[_KEY] is None else str(row[_KEY]),
         )
 
 
@@ -407,10 +476,3 @@ def _reason(rule: str, column: Column | None) -> str:
         return REASONS[rule]
     form = f" {column.format}" if column.format else ""
     return f"{column.source}: {REASONS[rule]} ({column.type}{form})"
-
-
-def _key(record: RecordContract, columns: Sequence[Column], raws: Sequence[str | None]) -> str | None:
-    """The refused row's key as text, where every part of it could be read as text."""
-    by_name = {column.name: (raw or "").strip() for column, raw in zip(columns, raws, strict=True)}
-    parts = [by_name.get(name, "") for name in record.key]
-    return "|".join(parts) if any(parts) else None

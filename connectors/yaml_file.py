@@ -28,6 +28,8 @@ def _mapping(loader: Any, node: yaml.MappingNode, deep: bool = False) -> dict[An
     found: dict[Any, Any] = {}
     for key_node, value_node in node.value:
         key = loader.construct_object(key_node, deep=True)
+        if not isinstance(key, str | int | float | bool | None):
+            raise yaml.constructor.ConstructorError(None, None, "a key must be a plain text", key_node.start_mark)
         if key in found:
             raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is there twice", key_node.start_mark)
         found[key] = loader.construct_object(value_node, deep=True)

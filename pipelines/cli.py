@@ -178,14 +178,22 @@ def feeds_list(network: NetworkOption = None) -> None:
     print_feeds(network, out)
 
 
-@feeds_app.command("schema", epilog=examples("concord feeds schema > feeds/feed.schema.json"))
-def feeds_schema() -> None:
-    """Print the JSON Schema of a feed contract (feeds/feed.schema.json), for editors."""
+@feeds_app.command("schema", epilog=examples("concord feeds schema --write"))
+def feeds_schema(
+    write: Annotated[bool, typer.Option("--write", help="Write the project's *.schema.json files anew.")] = False,
+) -> None:
+    """Print the JSON Schema of a feed contract, for editors; --write keeps that and the network's in the project."""
     import json
 
-    from connectors.catalogue import json_schema
+    from assets.settings import find_project
+    from connectors.catalogue import json_schema, schema_files
 
-    typer.echo(json.dumps(json_schema(), indent=2))
+    if not write:
+        typer.echo(json.dumps(json_schema(), indent=2))
+        return
+    for path, content in schema_files(find_project()).items():
+        path.write_text(content, encoding="utf-8")
+        typer.echo(str(path))
 
 
 @quarantine_app.command(
