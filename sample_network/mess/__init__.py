@@ -1,0 +1,1 @@
+"""Defects: their kinds and rates (`kinds.yml`), and drawing them. Not here: writing spoiled rows (`systems`)."""

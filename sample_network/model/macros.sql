@@ -1,0 +1,46 @@
+-- Chance and check digits. Chance is a function of (seed, stream, key): no state, no order, any row alone.
+-- Everything is whole numbers: money in ten-thousandths of a dollar, rates in parts per million.
+CREATE OR REPLACE MACRO dice(stream, k) AS md5_number_lower(concat(getvariable('seed'), '|', stream, '|', k));
+CREATE OR REPLACE MACRO bits(h, shift, n) AS CAST((h >> shift) % n AS BIGINT);
+CREATE OR REPLACE MACRO pick(words, h, shift) AS words[1 + bits(h, shift, len(words))];
+
+-- GS1 check digit of a number of up to 17 digits: weights 3, 1 from the right (GS1 General Specifications 7.9).
+CREATE OR REPLACE MACRO gs1_check(n) AS (10 - (
+    3 * (n % 10 + n // 100 % 10 + n // 10000 % 10 + n // 1000000 % 10 + n // 100000000 % 10 + n // 10000000000 % 10
+        + n // 1000000000000 % 10 + n // 100000000000000 % 10 + n // 10000000000000000 % 10)
+    + n // 10 % 10 + n // 1000 % 10 + n // 100000 % 10 + n // 10000000 % 10 + n // 1000000000 % 10
+    + n // 100000000000 % 10 + n // 10000000000000 % 10 + n // 1000000000000000 % 10) % 10) % 10;
+CREATE OR REPLACE MACRO gtin14(indicator, company, reference) AS
+    lpad(CAST((CAST(indicator AS BIGINT) * 1000000000000 + CAST(company AS BIGINT) * 100000 + reference) * 10
+        + gs1_check(CAST(indicator AS BIGINT) * 1000000000000 + CAST(company AS BIGINT) * 100000 + reference) AS VARCHAR), 14, '0');
+CREATE OR REPLACE MACRO gln13(company, reference) AS
+    lpad(CAST((CAST(company AS BIGINT) * 100000 + reference) * 10
+        + gs1_check(CAST(company AS BIGINT) * 100000 + reference) AS VARCHAR), 13, '0');
+CREATE OR REPLACE MACRO sscc18(company, serial) AS
+    lpad(CAST((CAST(company AS BIGINT) * 1000000000 + serial) * 10
+        + gs1_check(CAST(company AS BIGINT) * 1000000000 + serial) AS VARCHAR), 18, '0');
+-- The same digits with a check digit that is off by one.
+CREATE OR REPLACE MACRO bad_check(digits) AS
+    concat(left(digits, -1), CAST((CAST(right(digits, 1) AS INTEGER) + 1) % 10 AS VARCHAR));
+
+CREATE OR REPLACE MACRO day_of(n) AS CAST(getvariable('first_day') AS DATE) + CAST(n AS INTEGER);
+-- UTC time without a zone of a local minute of a day.
+CREATE OR REPLACE MACRO utc_of(n, minute, zone) AS
+    timezone('UTC', timezone(zone, CAST(day_of(n) AS TIMESTAMP) + to_minutes(CAST(minute AS INTEGER))));
+CREATE OR REPLACE MACRO stamp(ts) AS strftime(ts, '%Y-%m-%d %H:%M:%S.%f');
+-- Ten-thousandths as text with four decimals; negative numbers too.
+CREATE OR REPLACE MACRO money4(n) AS concat(CASE WHEN n < 0 THEN '-' ELSE '' END, abs(n) // 10000, '.', lpad(CAST(abs(n) % 10000 AS VARCHAR), 4, '0'));
+CREATE OR REPLACE MACRO dec4(n) AS CAST(money4(n) AS DECIMAL(18, 4));
+-- A field of a delimited file: quoted where it must be.
+CREATE OR REPLACE MACRO field(x, delimiter) AS CASE
+    WHEN x IS NULL THEN ''
+    WHEN contains(x, delimiter) OR contains(x, '"') OR contains(x, chr(10)) THEN concat('"', replace(x, '"', '""'), '"')
+    ELSE x END;
+-- Local times as systems write them: with their offset from UTC, or without.
+CREATE OR REPLACE MACRO local_time(n, minute) AS CAST(day_of(n) AS TIMESTAMP) + to_minutes(CAST(minute AS INTEGER));
+CREATE OR REPLACE MACRO local_text(n, minute, form) AS strftime(local_time(n, minute), form);
+CREATE OR REPLACE MACRO offset_hours(n, minute, zone) AS CAST(date_diff('hour', local_time(n, minute), utc_of(n, minute, zone)) AS INTEGER);
+CREATE OR REPLACE MACRO iso_offset(n, minute, zone) AS
+    concat(strftime(local_time(n, minute), '%Y-%m-%dT%H:%M:%S'), '-', lpad(CAST(offset_hours(n, minute, zone) AS VARCHAR), 2, '0'), ':00');
+CREATE OR REPLACE MACRO thousands(n) AS CASE WHEN abs(n) < 1000 THEN CAST(n AS VARCHAR)
+    ELSE concat(CAST(n // 1000 AS VARCHAR), ',', lpad(CAST(abs(n) % 1000 AS VARCHAR), 3, '0')) END;

@@ -1,0 +1,251 @@
+-- From need to payment at one site: orders, acknowledgments, shipments, receipts, stock, issues, invoices, matches.
+-- Every row is a function of its own key, so that any site and any number of days can be made alone.
+
+-- Base-stock policy: on a review day order, in whole packs, what was needed since the last review.
+CREATE OR REPLACE TEMP TABLE replenishment AS
+WITH review AS (
+    SELECT d.item_no, d.day, c.from_dc, d.need_to - lag(d.need_to, 1, 0) OVER (PARTITION BY d.item_no ORDER BY d.day) AS qty
+    FROM demand AS d
+    JOIN carried AS c USING (item_no)
+    WHERE (d.day + c.review_offset) % c.review_days = 0 AND d.day % 7 < 5
+)
+
+SELECT * FROM review WHERE qty > 0;
+
+-- From the warehouse: picked on the next day, there on the same day.
+CREATE OR REPLACE TEMP TABLE transfer AS
+SELECT getvariable('facility_no') AS facility_no, item_no, day + 1 AS day, qty
+FROM replenishment WHERE from_dc AND day + 1 < getvariable('horizon');
+
+CREATE OR REPLACE TEMP TABLE po_line AS
+WITH wanted AS (
+    SELECT r.item_no, r.day, i.vendor_no, i.order_uom AS uom, p.qty AS factor, (r.qty + p.qty - 1) // p.qty AS need_packs,
+        i.price, i.has_contract, i.contract_end_day,
+        dice('order', concat(getvariable('facility_no'), '|', r.item_no, '|', r.day)) AS h
+    FROM replenishment AS r
+    JOIN item AS i USING (item_no)
+    JOIN item_pack AS p ON p.item_no = r.item_no AND p.uom = i.order_uom AND r.day >= p.from_day AND (p.to_day IS NULL OR r.day < p.to_day)
+    WHERE NOT r.from_dc
+),
+
+numbered AS (
+    SELECT *,
+        concat('P', lpad(CAST(getvariable('facility_no') AS VARCHAR), 3, '0'), lpad(CAST(day AS VARCHAR), 3, '0'), lpad(CAST(vendor_no AS VARCHAR), 2, '0')) AS po_no,
+        row_number() OVER (PARTITION BY day, vendor_no ORDER BY item_no) AS line_no,
+        has_contract AND (contract_end_day IS NULL OR day < contract_end_day) AS on_contract
+    FROM wanted
+)
+
+SELECT
+    po_no, CAST(line_no AS INTEGER) AS line_no, numbered.item_no, CAST(vendor_no AS INTEGER) AS vendor_no, CAST(day AS INTEGER) AS day, numbered.uom, factor,
+    need_packs AS qty,
+    -- Contract price by tier; list price is eight percent above.
+    CASE WHEN NOT on_contract THEN price * base.qty * 108 // 100
+        WHEN need_packs >= 10 THEN price * base.qty * 95 // 100
+        ELSE price * base.qty END AS price,
+    price * base.qty AS contract_price,
+    on_contract,
+    CASE WHEN bits(h, 0, 100) >= 10 THEN day + 2 + bits(h, 8, 5) END AS need_by,
+    bits(h, 16, 600) AS minute,
+    -- What became of the line: one draw, so that acknowledgment, shipment and invoice tell one story.
+    CASE
+        WHEN bits(h, 24, 1000) < 12 THEN 'substitute'
+        WHEN bits(h, 24, 1000) < 35 THEN 'rejected'
+        WHEN bits(h, 24, 1000) < 115 AND need_packs >= 2 THEN 'backorder'
+        WHEN bits(h, 24, 1000) < 135 AND need_packs >= 2 THEN 'short'
+        WHEN bits(h, 24, 1000) < 155 THEN 'over'
+        WHEN bits(h, 24, 1000) < 280 AND need_packs >= 2 THEN 'two_lots'
+        ELSE 'full'
+    END AS fate,
+    bits(h, 36, 1000) < 25 AS price_changed,
+    1 + bits(h, 44, 3) AS lead_days,
+    bits(h, 48, 1000) < 15 AS is_reversed,
+    h
+FROM numbered
+JOIN item_pack AS base ON base.item_no = numbered.item_no AND base.uom = numbered.uom AND base.from_day = 0;
+
+-- What really came: one row per lot of a shipment. `leg` 1 is the first shipment, 2 what was on back order.
+CREATE OR REPLACE TEMP TABLE shipment AS
+WITH piece AS (
+    SELECT *, 1 AS leg, 1 AS lot_seq, lead_days AS lag_days,
+        CASE fate WHEN 'backorder' THEN qty // 2 WHEN 'short' THEN qty - 1 WHEN 'over' THEN qty + 1 WHEN 'two_lots' THEN qty - qty // 2 ELSE qty END AS shipped
+    FROM po_line WHERE fate NOT IN ('substitute', 'rejected')
+    UNION ALL
+    SELECT *, 1, 2, lead_days, qty // 2 FROM po_line WHERE fate = 'two_lots'
+    UNION ALL
+    SELECT *, 2, 1, lead_days + 5, qty - qty // 2 FROM po_line WHERE fate = 'backorder'
+),
+
+drawn AS (
+    SELECT *, dice('lot', concat(po_no, '|', line_no, '|', leg, '|', lot_seq)) AS hl FROM piece
+    WHERE day + lag_days < getvariable('horizon')
+)
+
+SELECT
+    po_no, line_no, leg, lot_seq, item_no, drawn.vendor_no, day AS order_day, CAST(day + lag_days AS INTEGER) AS day, uom, factor, shipped AS qty, drawn.price,
+    shipped * factor AS qty_base, is_reversed AND leg = 1 AND lot_seq = 1 AS is_reversed, hl,
+    420 + bits(dice('dock', concat(po_no, '|', leg)), 0, 540) AS minute,
+    CASE WHEN i.is_lot_tracked THEN concat('L', lpad(CAST(bits(hl, 0, 1000000) AS VARCHAR), 6, '0'), CAST(leg AS VARCHAR), CAST(lot_seq AS VARCHAR)) END AS lot,
+    CASE WHEN i.is_lot_tracked THEN day + lag_days + 60 + bits(hl, 24, 900) END AS expiry_day
+FROM drawn
+JOIN item AS i USING (item_no);
+
+-- Receipt lines, the reversal and the second try of those that were keyed wrongly included.
+CREATE OR REPLACE TEMP TABLE receipt AS
+WITH keyed AS (
+    SELECT *, 1 AS take, qty AS qty_received FROM shipment
+    UNION ALL
+    SELECT *, 2, -qty FROM shipment WHERE is_reversed
+    UNION ALL
+    SELECT *, 3, qty FROM shipment WHERE is_reversed
+)
+
+SELECT *,
+    concat('R', substr(po_no, 2), '-', leg) AS receipt_no,
+    CAST(row_number() OVER (PARTITION BY po_no, leg ORDER BY line_no, lot_seq, take) AS INTEGER) AS receipt_line
+FROM keyed;
+
+-- What is there to be used, first in first out: the opening stock, then what came, in a queue from `from_qty` to `to_qty`.
+CREATE OR REPLACE TEMP TABLE queue AS
+WITH inbound AS (
+    SELECT c.item_no, -1 AS day, '' AS po_no, 0 AS line_no, 0 AS leg, 0 AS lot_seq,
+        c.use_percent * c.use_size * 12 // 100 + 5 + c.use_size * CASE WHEN getvariable('facility_no') = 0 THEN 6 ELSE 1 END AS qty,
+        CASE WHEN i.is_lot_tracked THEN concat('OPEN', lpad(CAST(c.item_no AS VARCHAR), 5, '0')) END AS lot,
+        CASE WHEN i.is_lot_tracked THEN 120 + bits(c.h, 40, 600) END AS expiry_day
+    FROM carried AS c JOIN item AS i USING (item_no)
+    UNION ALL
+    SELECT item_no, day, po_no, line_no, leg, lot_seq, qty_base, lot, expiry_day FROM shipment
+    UNION ALL
+    SELECT item_no, day, 'transfer', 0, 0, 0, qty, NULL, NULL FROM transfer
+)
+
+SELECT item_no, day, po_no, lot, expiry_day, qty,
+    CAST(sum(qty) OVER up_to AS BIGINT) - qty AS from_qty,
+    CAST(sum(qty) OVER up_to AS BIGINT) AS to_qty
+FROM inbound
+WINDOW up_to AS (PARTITION BY item_no ORDER BY day, po_no, line_no, leg, lot_seq);
+
+-- Use that supply could not cover is lost; the warehouse books it all the same and its stock goes negative.
+CREATE OR REPLACE TEMP TABLE used AS
+WITH supplied AS (
+    SELECT item_no, day, CAST(sum(qty) AS BIGINT) AS qty FROM queue GROUP BY item_no, day
+),
+
+running AS (
+    SELECT d.item_no, d.day, d.h, d.need_to,
+        CAST(coalesce(o.qty, 0) + sum(coalesce(s.qty, 0)) OVER (PARTITION BY d.item_no ORDER BY d.day) AS BIGINT) AS supply_to
+    FROM demand AS d
+    LEFT JOIN supplied AS s ON s.item_no = d.item_no AND s.day = d.day
+    LEFT JOIN supplied AS o ON o.item_no = d.item_no AND o.day = -1
+),
+
+lost AS (
+    SELECT *, CASE WHEN getvariable('facility_no') = 0 THEN 0
+        ELSE greatest(0, max(need_to - supply_to) OVER (PARTITION BY item_no ORDER BY day)) END AS lost_to
+    FROM running
+)
+
+SELECT item_no, day, h, supply_to, need_to - lost_to AS used_to,
+    need_to - lost_to - lag(need_to - lost_to, 1, 0) OVER (PARTITION BY item_no ORDER BY day) AS qty
+FROM lost;
+
+-- Legs of use: which lot it came from.
+CREATE OR REPLACE TEMP TABLE issue AS
+SELECT u.item_no, u.day, u.h, q.lot, q.expiry_day,
+    CAST(row_number() OVER (PARTITION BY u.item_no, u.day ORDER BY q.from_qty NULLS LAST) AS INTEGER) AS leg,
+    CASE WHEN q.item_no IS NULL THEN u.qty ELSE least(q.to_qty, u.used_to) - greatest(q.from_qty, u.used_to - u.qty) END AS qty
+FROM used AS u
+LEFT JOIN queue AS q ON getvariable('facility_no') > 0 AND q.item_no = u.item_no AND q.from_qty < u.used_to AND q.to_qty > u.used_to - u.qty
+WHERE u.qty > 0;
+
+-- Stock at the end of each day, by lot. Lots that are used up are not listed.
+CREATE OR REPLACE TEMP TABLE stock AS
+WITH lots AS (
+    SELECT u.item_no, u.day, coalesce(q.lot, '') AS lot, max(q.expiry_day) AS expiry_day,
+        CAST(sum(greatest(0, q.to_qty - greatest(q.from_qty, u.used_to))) AS BIGINT) AS qty,
+        max(u.used_to - u.supply_to) AS short_by
+    FROM used AS u
+    JOIN queue AS q ON q.item_no = u.item_no AND q.day <= u.day AND (q.to_qty > u.used_to OR q.lot IS NULL)
+    GROUP BY u.item_no, u.day, coalesce(q.lot, '')
+)
+
+SELECT item_no, day, lot, expiry_day, CASE WHEN short_by > 0 THEN -short_by ELSE qty END AS qty FROM lots;
+
+-- Invoice lines: what was shipped, with the differences suppliers make. One invoice per order and shipment.
+CREATE OR REPLACE TEMP TABLE invoice AS
+WITH shipped AS (
+    SELECT po_no, line_no, leg, item_no, vendor_no, order_day, uom, factor, price, max(day) AS received_day, CAST(sum(qty) AS BIGINT) AS qty
+    FROM shipment
+    GROUP BY po_no, line_no, leg, item_no, vendor_no, order_day, uom, factor, price
+),
+
+drawn AS (
+    SELECT *, dice('bill', concat(po_no, '|', line_no, '|', leg)) AS h, dice('invoice', concat(po_no, '|', leg)) AS hi FROM shipped
+),
+
+billed AS (
+    SELECT *,
+        CASE WHEN bits(h, 0, 1000) < 40 THEN 'price' WHEN bits(h, 0, 1000) < 55 THEN 'qty'
+            WHEN bits(h, 0, 1000) < 63 AND factor > 1 AND price % factor = 0 THEN 'uom' ELSE 'none' END AS difference,
+        CAST(received_day + bits(hi, 0, 5) AS INTEGER) AS day,
+        bits(hi, 8, 600) AS minute,
+        CASE WHEN bits(hi, 20, 100) < 8 THEN 50000 + 10000 * bits(hi, 28, 40) ELSE 0 END AS freight
+    FROM drawn
+    WHERE bits(hi, 36, 100) >= 6
+),
+
+stated AS (
+    SELECT
+        concat('INV', substr(po_no, 2), leg) AS invoice_no, 'invoice' AS kind, po_no, line_no, leg, item_no, vendor_no, order_day, received_day, day, minute, difference, freight,
+        CASE difference WHEN 'uom' THEN 'EA' ELSE uom END AS uom,
+        CASE difference WHEN 'uom' THEN 1 ELSE factor END AS factor,
+        CASE difference WHEN 'qty' THEN qty + 1 WHEN 'uom' THEN qty * factor ELSE qty END AS qty,
+        CASE difference WHEN 'price' THEN price * 103 // 100 WHEN 'uom' THEN price // factor ELSE price END AS price,
+        price AS po_price, factor AS po_factor, h, hi
+    FROM billed
+),
+
+all_lines AS (
+    SELECT * FROM stated
+    UNION ALL
+    -- Half of the wrong prices are credited a week later: the same quantity back, at the difference.
+    SELECT replace(invoice_no, 'INV', 'CM'), 'credit', po_no, line_no, leg, item_no, vendor_no, order_day, received_day, day + 7, minute, 'credit', 0,
+        uom, factor, -qty, price - po_price, po_price, po_factor, h, hi
+    FROM stated WHERE difference = 'price' AND bits(h, 12, 2) = 0
+    UNION ALL
+    -- Some invoices come twice, the second time under a number of their own.
+    SELECT concat(invoice_no, 'A'), 'duplicate', po_no, line_no, leg, item_no, vendor_no, order_day, received_day, day + 3, minute, 'duplicate', freight,
+        uom, factor, qty, price, po_price, po_factor, h, hi
+    FROM stated WHERE bits(hi, 44, 1000) < 8
+)
+
+SELECT *, qty * price AS amount, CAST(row_number() OVER (PARTITION BY invoice_no ORDER BY line_no) AS INTEGER) AS invoice_line, day + 30 AS due_day
+FROM all_lines
+WHERE day < getvariable('horizon');
+
+-- The right three-way match of each invoice line: against what was ordered and what was received.
+CREATE OR REPLACE TEMP TABLE matched AS
+WITH received AS (
+    SELECT po_no, line_no, CAST(sum(qty_base) AS BIGINT) AS qty_base FROM shipment GROUP BY po_no, line_no
+),
+
+running AS (
+    SELECT i.*, r.qty_base AS received_base,
+        CAST(sum(CASE WHEN i.kind = 'invoice' THEN i.qty * i.factor ELSE 0 END) OVER (PARTITION BY i.po_no, i.line_no ORDER BY i.day, i.invoice_no) AS BIGINT) AS billed_to
+    FROM invoice AS i
+    JOIN received AS r USING (po_no, line_no)
+)
+
+SELECT invoice_no, invoice_line, po_no, line_no, leg, vendor_no, item_no, kind,
+    CASE
+        WHEN kind = 'duplicate' THEN 'duplicate'
+        WHEN kind = 'credit' THEN 'credit'
+        WHEN price * po_factor <> po_price * factor THEN 'price'
+        WHEN billed_to > received_base THEN 'qty'
+        WHEN difference = 'uom' THEN 'uom'
+        ELSE 'matched'
+    END AS result,
+    CASE WHEN kind = 'invoice' THEN (price * po_factor - po_price * factor) * qty // po_factor ELSE 0 END AS price_variance,
+    greatest(0, billed_to - received_base) AS qty_over_base,
+    CASE WHEN kind = 'duplicate' OR price * po_factor <> po_price * factor OR billed_to > received_base THEN NULL ELSE due_day END AS paid_day
+FROM running;

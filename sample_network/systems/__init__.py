@@ -1,0 +1,1 @@
+"""How each source system writes the world down: one module per system. Not here: what happened (`model`)."""

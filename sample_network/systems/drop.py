@@ -1,0 +1,170 @@
+"""Drop folders: lines of a feed become files, with the defects that befall whole files.
+
+Here: cutting lines into files, truncation, wrong totals, re-sent, corrected, duplicated and late files. Not here: what the
+lines say (the .sql files of this folder).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from sample_network.model.world import script
+
+HERE = Path(__file__).parent
+A_DAY = timedelta(days=1)
+#: Stands in SQL texts for a byte that is no UTF-8.
+BAD_BYTE = (b"\x01", b"\xe9")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a system writes the files of one feed. `trailer`: format text with {rows} and {total}; None: none.
+
+    `qty_field`: position of the quantity in a line where a file may be sent wrong first and corrected later.
+    `drifted`: (day, name): the header has one more column from that day on.
+    """
+
+    feed: str
+    header: str
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    line_end: str = "\n"
+    trailer: str | None = None
+    qty_field: int | None = None
+    drifted: tuple[int, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DropFile:
+    """One file as it should be, and what befalls it."""
+
+    name: str
+    day: int
+    rows: int
+    total: int
+    available: datetime
+    right_at: datetime
+    kinds: tuple[str, ...]
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """A source's drop folder below `root`, filled up to `until` (UTC, without zone)."""
+
+    con: duckdb.DuckDBPyConnection
+    root: Path
+    source: str
+    zone: str
+    hourly: bool
+    until: datetime
+
+    def emit(self, layout: Layout, lines_sql: str) -> None:
+        """Writes the files of a feed and leaves the tables out_line and out_file for the truth.
+
+        `lines_sql`: SELECT of file, day, minute, ord, source_key, kinds, amount, text. A file that is there already stays.
+        """
+        con = self.con
+        parts = {"hour": "''", "minute": "-1"}
+        if self.hourly:
+            parts = {"hour": "concat('_', lpad(CAST(minute // 60 AS VARCHAR), 2, '0'))", "minute": "minute"}
+        con.execute(f"CREATE OR REPLACE TEMP TABLE raw_line AS {lines_sql.format(**parts)}")
+        for name, value in (("source", self.source), ("feed", layout.feed), ("zone", self.zone)):
+            con.execute(f"SET VARIABLE {name} = '{value}'")
+        con.execute(f"SET VARIABLE has_trailer = {layout.trailer is not None}")
+        con.execute(f"SET VARIABLE correctable = {layout.qty_field is not None}")
+        con.execute(script("drop.sql", HERE))
+        folder = self.root / self.source
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in self._files(layout):
+            for name, content, available in _versions(file, layout):
+                path = folder / name
+                if available <= self.until and not path.exists():
+                    path.write_bytes(content)
+
+    def _files(self, layout: Layout) -> Iterator[DropFile]:
+        """The files, each with its lines."""
+        heads = self.con.execute(
+            "SELECT file, day, rows, total, available, right_at, kinds FROM out_file ORDER BY file"
+        ).fetchall()
+        text = self.con.execute("SELECT text FROM out_line ORDER BY file, line").to_arrow_table()["text"]
+        lines = text.combine_chunks()
+        if isinstance(lines, pa.ChunkedArray):
+            lines = pa.concat_arrays(lines.chunks) if lines.num_chunks else pa.array([], pa.string())
+        start = 0
+        for name, day, rows, total, available, right_at, kinds in heads:
+            body = layout.line_end.join(lines.slice(start, rows).to_pylist()) + layout.line_end
+            start += rows
+            yield DropFile(
+                name, day, rows, int(total), available, right_at, tuple(kinds), _encoded(body, layout.encoding)
+            )
+
+
+def sections(name: str) -> dict[str, str]:
+    """The statements of a .sql file of this folder by the name in their `-- section:` line."""
+    parts = re.split(r"^-- section: (\w+)\n", script(name, HERE), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def _encoded(text: str, encoding: str) -> bytes:
+    return text.encode("utf-8" if encoding == "utf-8-sig" else encoding).replace(*BAD_BYTE)
+
+
+def _header(layout: Layout, day: int) -> bytes:
+    name = layout.header
+    if layout.drifted and day >= layout.drifted[0]:
+        name = f"{name}{layout.delimiter}{layout.drifted[1]}"
+    mark = b"\xef\xbb\xbf" if layout.encoding == "utf-8-sig" else b""
+    return mark + _encoded(name + layout.line_end, layout.encoding)
+
+
+def _trailer(layout: Layout, rows: int, total: int) -> bytes:
+    if layout.trailer is None:
+        return b""
+    return _encoded(layout.trailer.format(rows=rows, total=total) + layout.line_end, layout.encoding)
+
+
+def _versions(file: DropFile, layout: Layout) -> Iterator[tuple[str, bytes, datetime]]:
+    """Everything that is dropped for one file: (name, content, when)."""
+    head, tail = _header(layout, file.day), _trailer(layout, file.rows, file.total)
+    whole = head + file.content + tail
+    stem, dot, ending = file.name.rpartition(".")
+    first = whole
+    if "file_truncated" in file.kinds:
+        first = whole[: len(whole) * 3 // 5]
+    elif "file_total_wrong" in file.kinds:
+        first = head + file.content + _trailer(layout, file.rows + 1, file.total)
+    elif "file_corrected" in file.kinds:
+        first = head + _misread(file.content, layout) + tail
+    yield file.name, first, file.available
+    if "file_corrected" in file.kinds:
+        yield _correction_name(file.name), whole, file.right_at
+    elif first is not whole:
+        yield f"{stem}_resent{dot}{ending}", whole, file.right_at
+    if "file_duplicate" in file.kinds:
+        yield f"{stem}_again{dot}{ending}", whole, file.right_at + A_DAY
+
+
+def _misread(content: bytes, layout: Layout) -> bytes:
+    """The lines with a 9 before the first line's quantity."""
+    line, _, rest = content.partition(layout.line_end.encode())
+    fields = line.split(layout.delimiter.encode())
+    qty = fields[layout.qty_field or 0]
+    fields[layout.qty_field or 0] = b"-9" + qty[1:] if qty.startswith(b"-") else b"9" + qty
+    return layout.delimiter.encode().join(fields) + layout.line_end.encode() + rest
+
+
+def _correction_name(name: str) -> str:
+    """A correction carries the date of the day it was made, and the date it corrects."""
+    found = re.search(r"\d{8}", name)
+    if not found:
+        return f"{name}.corrected"
+    day = date(int(found[0][:4]), int(found[0][4:6]), int(found[0][6:])) + A_DAY
+    return f"{name[: found.start()]}{day:%Y%m%d}_corrects_{name[found.start() :]}"

@@ -1,0 +1,138 @@
+-- The rows of one site's inventory system as values, with the defects that befall them. The layout comes after.
+-- Every table has: day (of its file), minute (of its event, -1 for a nightly list), ord (order in the file), source_key parts, kinds.
+
+CREATE OR REPLACE TEMP TABLE inv_item AS
+WITH spelled AS (
+    SELECT c.local_id, c.h, i.*, m.first_name AS mfr, look.gtin AS lookalike_gtin,
+        concat(getvariable('facility_no'), '|', i.item_no) AS k
+    FROM carried AS c
+    JOIN item AS i USING (item_no)
+    JOIN supplier AS m ON m.supplier_no = i.mfr_no
+    JOIN item AS look ON look.item_no = i.family_no * 6 + (i.variant + 1) % 6
+),
+
+flagged AS (
+    SELECT *,
+        item_no_missing(k) AS no_number, gtin_missing(k) AND NOT gtin_bad_check(k) AND NOT gtin_of_lookalike(k) AS no_gtin,
+        gtin_bad_check(k) AND NOT gtin_of_lookalike(k) AS bad_gtin, gtin_of_lookalike(k) AS other_gtin, part_no_variant(k) AS bare_part,
+        text_formula(k) AS formula, text_sql(k) AND NOT text_formula(k) AS sql_text, text_html(k) AND NOT text_formula(k) AND NOT text_sql(k) AS html_text
+    FROM spelled
+)
+
+SELECT
+    CAST(d.day AS INTEGER) AS day, item_no, entity_id, local_id, copy.n AS copy_no,
+    CASE
+        WHEN formula THEN concat('=HYPERLINK("http://example.invalid/', item_no, '","', kind, '")')
+        WHEN sql_text THEN concat(kind, '''; DROP TABLE item; --')
+        WHEN html_text THEN concat('<script>alert(', item_no, ')</script>', kind)
+        WHEN copy.n = 2 THEN concat(kind, ' ', size, ' (RELISTED)')
+        WHEN getvariable('facility_no') % 3 = 2 THEN upper(concat(left(kind, 18), ' ', replace(size, ' ', ''), ' ', left(sterility, 3), ' — ', left(mfr, 6)))
+        WHEN getvariable('facility_no') % 3 = 0 THEN concat(size, ' ', lower(kind), CASE sterility WHEN 'STERILE' THEN ' sterile' ELSE ' non-st' END)
+        ELSE concat(kind, ' ', size, ', ', lower(sterility))
+    END AS description,
+    CASE WHEN other_gtin THEN lookalike_gtin WHEN bad_gtin THEN bad_check(gtin) WHEN NOT no_gtin THEN gtin END AS gtin,
+    CASE WHEN NOT no_number THEN erp_no END AS network_item_no,
+    upper(mfr) AS manufacturer,
+    CASE WHEN bare_part THEN replace(part_no, '-', '') ELSE part_no END AS mfr_part_no,
+    is_lot_tracked, status,
+    list_filter([
+        CASE WHEN no_number THEN 'item_no_missing' END, CASE WHEN no_gtin THEN 'gtin_missing' END,
+        CASE WHEN bad_gtin THEN 'gtin_bad_check' END, CASE WHEN other_gtin THEN 'gtin_of_lookalike' END,
+        CASE WHEN bare_part THEN 'part_no_variant' END, CASE WHEN formula THEN 'text_formula' END,
+        CASE WHEN sql_text THEN 'text_sql' END, CASE WHEN html_text THEN 'text_html' END,
+        CASE WHEN copy.n = 2 THEN 'item_listed_twice' END], lambda x: x IS NOT NULL) AS kinds
+FROM flagged
+CROSS JOIN (SELECT day FROM range(0, CAST(getvariable('horizon') AS INTEGER), 7) AS t (day)) AS d
+-- A second line of the same key in the list of the second week only, so that the item is known before.
+CROSS JOIN (VALUES (1), (2)) AS copy (n)
+WHERE copy.n = 1 OR (d.day = 7 AND item_listed_twice(k));
+
+CREATE OR REPLACE TEMP TABLE inv_place AS
+SELECT
+    0 AS day, p.room_no, p.entity_id, p.name, p.type, p.gln, p.code, own.local_id AS parent_id,
+    CASE WHEN p.facility_no = 0 AND getvariable('facility_no') > 0 THEN 'DC1' ELSE p.local_id END AS local_id,
+    CASE WHEN place_code_missing(p.code) AND p.type = 'storeroom' THEN NULL ELSE p.code END AS network_code,
+    CASE WHEN place_code_missing(p.code) AND p.type = 'storeroom' THEN ['place_code_missing'] ELSE [] END AS kinds,
+    row_number() OVER (ORDER BY p.facility_no = 0, p.facility_no, p.room_no) AS ord
+FROM place AS p
+LEFT JOIN place AS own ON own.facility_no = p.facility_no AND own.room_no = 0 AND p.room_no > 0
+WHERE p.facility_no = getvariable('facility_no')
+    OR (getvariable('facility_no') > 0 AND p.facility_no = 0 AND p.room_no = 0)
+    OR (getvariable('facility_no') = 0 AND p.type = 'hospital');
+
+CREATE OR REPLACE TEMP TABLE inv_receipt AS
+WITH keyed AS (
+    SELECT r.*, concat(r.receipt_no, '|', r.receipt_line) AS k, c.local_id AS item_id, c.entity_id, f.zone,
+        CASE WHEN getvariable('facility_no') = 0 THEN 'DC1-RECV' ELSE concat(f.code, '-MAIN') END AS place_code
+    FROM receipt AS r
+    JOIN carried AS c USING (item_no)
+    JOIN facility AS f ON f.facility_no = getvariable('facility_no')
+),
+
+flagged AS (
+    SELECT *,
+        expiry_impossible(k) AND expiry_day IS NOT NULL AS bad_expiry,
+        expiry_sentinel(k) AND expiry_day IS NULL AS no_expiry,
+        qty_garbled(k) AS bad_qty, item_unknown(k) AS other_item, row_repeated(k) AS twice,
+        text_undecodable(k) AND lot IS NOT NULL AND getvariable('facility_no') % 3 = 1 AS bad_byte
+    FROM keyed
+)
+
+SELECT
+    day, minute + CAST(take - 1 AS BIGINT) * 7 AS minute, receipt_no, receipt_line, copy.n AS copy_no, po_no, line_no, item_no, flagged.entity_id, zone,
+    vendor_no, uom, factor, qty_received, qty_received * factor AS qty_base, take, lot, expiry_day, p.local_id AS location, p.entity_id AS place_entity,
+    CASE WHEN other_item THEN concat('X', 99000 + line_no) ELSE item_id END AS item_id,
+    other_item, bad_qty, bad_expiry, no_expiry, bad_byte,
+    bad_expiry OR bad_qty OR bad_byte AS is_refused,
+    list_filter([
+        CASE WHEN bad_expiry THEN 'expiry_impossible' END, CASE WHEN no_expiry THEN 'expiry_sentinel' END,
+        CASE WHEN bad_qty THEN 'qty_garbled' END, CASE WHEN other_item THEN 'item_unknown' END,
+        CASE WHEN bad_byte THEN 'text_undecodable' END, CASE WHEN copy.n = 2 THEN 'row_repeated' END], lambda x: x IS NOT NULL) AS kinds
+FROM flagged
+JOIN place AS p ON p.code = flagged.place_code
+CROSS JOIN (VALUES (1), (2)) AS copy (n)
+WHERE copy.n = 1 OR twice;
+
+CREATE OR REPLACE TEMP TABLE inv_stock AS
+SELECT s.day, s.item_no, c.local_id AS item_id, c.entity_id, s.lot, s.expiry_day, s.qty, p.local_id AS location, p.entity_id AS place_entity
+FROM stock AS s
+JOIN carried AS c USING (item_no)
+JOIN facility AS f ON f.facility_no = getvariable('facility_no')
+JOIN place AS p ON p.code = CASE WHEN f.facility_no = 0 THEN 'DC1-BULK' ELSE concat(f.code, '-MAIN') END;
+
+-- Movements of a hospital: use by room, waste, and what came from the warehouse.
+CREATE OR REPLACE TEMP TABLE inv_move AS
+WITH rooms AS (
+    SELECT count(*) - 2 AS n FROM place WHERE facility_no = getvariable('facility_no')
+),
+
+moved AS (
+    SELECT i.item_no, i.day, i.leg, i.h, i.lot, i.qty,
+        CASE WHEN bits(i.h, 30, 100) < 3 THEN 'waste' ELSE 'issue' END AS kind,
+        concat(f.code, '-MAIN') AS from_code,
+        2 + bits(i.h, 40, r.n) AS to_room
+    FROM issue AS i, rooms AS r, facility AS f
+    WHERE f.facility_no = getvariable('facility_no') AND f.facility_no > 0
+    UNION ALL
+    SELECT item_no, day, 0, dice('transfer', concat(getvariable('facility_no'), '|', item_no, '|', day)), NULL, qty, 'transfer', 'DC1', 1
+    FROM transfer
+),
+
+keyed AS (
+    SELECT m.*, concat('M', getvariable('facility_no'), '-', m.day, '-', m.item_no, '-', m.leg) AS move_no,
+        -- Round the clock; the hour that the clocks skip is left out, but for the defect.
+        bits(m.h, 20, 1440) AS drawn_minute, c.local_id AS item_id, c.entity_id, fac.zone,
+        origin.entity_id AS from_entity, CASE WHEN m.from_code = 'DC1' THEN 'DC1' ELSE origin.local_id END AS from_id,
+        target.entity_id AS to_entity, target.local_id AS to_id
+    FROM moved AS m
+    JOIN carried AS c USING (item_no)
+    JOIN facility AS fac ON fac.facility_no = getvariable('facility_no')
+    JOIN place AS origin ON origin.code = m.from_code
+    LEFT JOIN place AS target ON target.facility_no = fac.facility_no AND target.room_no = m.to_room AND m.kind <> 'waste'
+)
+
+SELECT *,
+    day_of(day) = DATE '2026-03-08' AND zone <> 'America/Phoenix' AND getvariable('facility_no') % 3 <> 1 AND dst_gap(move_no) AS in_gap,
+    CASE WHEN day_of(day) = DATE '2026-03-08' AND drawn_minute BETWEEN 120 AND 179 THEN drawn_minute + 60 ELSE drawn_minute END AS minute,
+    CASE WHEN patient_canary(move_no) THEN concat('for Canary, Pat MRN 0048', lpad(CAST(bits(h, 8, 10000) AS VARCHAR), 4, '0')) END AS note
+FROM keyed;
