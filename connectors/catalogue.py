@@ -228,7 +228,14 @@ def _parse(path: Path) -> tuple[dict[str, Any] | None, list[ConfigurationError]]
 def _located(
     path: Path, document: dict[str, Any], error: ValidationError, model: type[Model]
 ) -> list[ConfigurationError]:
-    return [_problem(path, _as_written(document, detail["loc"]), _message(detail, model)) for detail in error.errors()]
+    # An unknown key before a missing one: it is mostly the missing one, misspelled.
+    details = sorted(error.errors(include_input=False), key=lambda detail: detail["type"] == "missing")
+    return [_problem(path, _as_written(document, _where(detail)), _message(detail, model)) for detail in details]
+
+
+def _where(detail: Mapping[str, Any]) -> tuple[str | int, ...]:
+    at = detail.get("ctx", {}).get("at")
+    return (*detail["loc"], at) if at else tuple(detail["loc"])
 
 
 def _as_written(document: Mapping[str, Any], loc: Sequence[str | int]) -> tuple[str | int, ...]:

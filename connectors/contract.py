@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 _NAME = r"^[a-z][a-z0-9_]*$"
 _DECIMAL = re.compile(r"^DECIMAL\((\d{1,2}),(\d{1,2})\)$")
@@ -67,6 +68,11 @@ Pattern = Annotated[str, AfterValidator(_pattern)]
 TimeFormat = Annotated[str, AfterValidator(_strptime_format)]
 Character = Annotated[str, AfterValidator(_one_character)]
 FilePattern = Annotated[str, AfterValidator(_file_pattern)]
+
+
+def _misfit(at: str, message: str) -> PydanticCustomError:
+    """Keys that do not go together; `at`: the key of the model at which a person should look."""
+    return PydanticCustomError("misfit", "{message}", {"message": message, "at": at})
 
 
 class Model(BaseModel):
@@ -127,11 +133,10 @@ class Column(Model):
         if self.format is not None and self.type not in {"DATE", "TIME", "TIMESTAMPTZ"}:
             useless.append("format")
         if useless:
-            raise ValueError(
-                f"{', '.join(useless)} means nothing for type {self.type}: take it out, or correct the type"
-            )
+            message = f"{', '.join(useless)} means nothing for type {self.type}: take it out, or correct the type"
+            raise _misfit(useless[0], message)
         if self.thousands == self.decimal_point:
-            raise ValueError(f"thousands and decimal_point are both {self.thousands!r}")
+            raise _misfit("thousands", f"thousands and decimal_point are both {self.thousands!r}")
         return self
 
 
@@ -185,7 +190,7 @@ class DelimitedFormat(Model):
     @model_validator(mode="after")
     def _marks_differ(self) -> DelimitedFormat:
         if self.delimiter in {self.quote, self.escape}:
-            raise ValueError(f"delimiter {self.delimiter!r} cannot be the quote or the escape as well")
+            raise _misfit("delimiter", f"delimiter {self.delimiter!r} cannot be the quote or the escape as well")
         return self
 
 
@@ -229,7 +234,7 @@ class Change(Model):
     @model_validator(mode="after")
     def _cursor_where_needed(self) -> Change:
         if self.mode != "incremental" and self.cursor:
-            raise ValueError("change.cursor is only for mode incremental")
+            raise _misfit("cursor", "change.cursor is only for mode incremental")
         return self
 
 
@@ -265,7 +270,7 @@ class Volume(Model):
     @model_validator(mode="after")
     def _bounds_in_order(self) -> Volume:
         if self.max_rows is not None and self.max_rows < self.min_rows:
-            raise ValueError(f"max_rows {self.max_rows} is below min_rows {self.min_rows}")
+            raise _misfit("max_rows", f"max_rows {self.max_rows} is below min_rows {self.min_rows}")
         return self
 
 
@@ -305,17 +310,17 @@ class RecordContract(Model):
         for label, values in (("name", names), ("source", sources)):
             twice = sorted({value for value in values if values.count(value) > 1})
             if twice:
-                raise ValueError(f"column {label} {', '.join(twice)} is given twice")
+                raise _misfit("columns", f"column {label} {', '.join(twice)} is given twice")
         missing = [name for name in self.key if name not in names]
         if missing:
-            raise ValueError(f"key {', '.join(missing)} is not among the columns")
+            raise _misfit("key", f"key {', '.join(missing)} is not among the columns")
         both = sorted(set(sources) & set(self.ignore))
         if both:
-            raise ValueError(f"{', '.join(both)} is both mapped and ignored")
+            raise _misfit("ignore", f"{', '.join(both)} is both mapped and ignored")
         for supply in self.supplies:
             unknown = [v for v in supply.columns.values() if isinstance(v, str) and v not in names]
             if unknown:
-                raise ValueError(f"supplies {supply.intake}: {', '.join(unknown)} is not among the columns")
+                raise _misfit("supplies", f"supplies {supply.intake}: {', '.join(unknown)} is not among the columns")
         return self
 
     def column(self, name: str) -> Column:

@@ -137,21 +137,28 @@ class _Counted:
         self.tail = b"\n"  # as if a line had ended before the file: a leading blank line counts as blank
         self.open_quotes = 0
         self.is_odd = False
-        self._seam = b""
         self._utf8 = codecs.getincrementaldecoder("utf-8")("strict")
 
     def add(self, chunk: bytes) -> None:
         """Take the next bytes of the file."""
-        joined = self.tail + chunk
+        seam = self.tail + chunk[:2]
         self.newlines += chunk.count(b"\n")
-        self.returns += chunk.count(b"\r")
-        self.pairs += (joined[-len(chunk) - 1 :]).count(b"\r\n")
-        blank = b"\n\n" in joined or b"\n\r\n" in joined
-        undefined = b"\0" in chunk or _UNDEFINED.encode() in self._seam + chunk
-        escaped = self.escape is not None and self.escape in chunk
-        self.is_odd |= blank or undefined or escaped or not self._is_utf8(chunk) or self._quote_spans(chunk)
-        self.tail = joined[-2:]
-        self._seam = chunk[-2:]
+        if b"\r" in chunk or self.tail.endswith(b"\r"):
+            self.returns += chunk.count(b"\r")
+            self.pairs += chunk.count(b"\r\n") + (self.tail.endswith(b"\r") and chunk.startswith(b"\n"))
+        self.is_odd = self.is_odd or self._is_blank(seam) or self._is_blank(chunk) or self._is_undefined(chunk)
+        self.is_odd = self.is_odd or not self._is_utf8(chunk) or self._quote_spans(chunk)
+        self.tail = (self.tail + chunk)[-2:] if len(chunk) < 2 else chunk[-2:]
+
+    @staticmethod
+    def _is_blank(data: bytes) -> bool:
+        return b"\n\n" in data or (b"\r" in data and b"\n\r\n" in data)
+
+    def _is_undefined(self, chunk: bytes) -> bool:
+        """NUL, U+FFFD, or an escape that is no quote (its quotes cannot be counted)."""
+        if b"\0" in chunk or (self.escape is not None and self.escape in chunk):
+            return True
+        return not chunk.isascii() and _UNDEFINED.encode() in self.tail + chunk
 
     @property
     def is_plain(self) -> bool:

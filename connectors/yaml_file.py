@@ -16,6 +16,7 @@ from ruamel.yaml.error import MarkedYAMLError
 
 from connectors.errors import ConfigurationError
 
+_HINT = "Correct the file at this place; a YAML file of Concord is `key: value` lines in UTF-8, each key once"
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -47,11 +48,11 @@ def load_yaml(path: Path) -> dict[str, Any]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else f"{path}:1:1"
-        raise ConfigurationError(f"not valid YAML: {error.problem}", location=place) from error
+        raise ConfigurationError(f"not valid YAML: {error.problem}", location=place, hint=_HINT) from error
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"cannot be read: {error}", location=f"{path}:1:1") from error
+        raise ConfigurationError(f"cannot be read: {error}", location=f"{path}:1:1", hint=_HINT) from error
     if not isinstance(document, dict):
-        raise ConfigurationError("the file is not a YAML mapping", location=f"{path}:1:1")
+        raise ConfigurationError("the file is not a YAML mapping", location=f"{path}:1:1", hint=_HINT)
     return document
 
 

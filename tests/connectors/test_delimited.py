@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,8 @@ from hypothesis import strategies as st
 from connectors import delimited
 from connectors.delimited_lines import LINE_BYTES
 from connectors.errors import ContractViolation
+from connectors.typed import session
+from store.feed_tables import feed_tables
 from tests.connectors.csv_files import Outcome, column, contract, read, read_carefully
 
 QTY = Decimal("1.00")
@@ -340,6 +343,29 @@ def test_a_refused_line_shows_only_columns_that_are_let_in(tmp_path: Path) -> No
     assert "MRN" not in repr(read(tmp_path, b"item,mrn\nA,MRN-1\nB,MRN-2,y\n", phi))
 
 
+@pytest.mark.parametrize("reader", [read, read_carefully])
+def test_a_refused_row_names_its_key_as_the_store_does(tmp_path: Path, reader: Any) -> None:
+    """Else a snapshot would take the refused row for a deleted one."""
+    columns = [
+        column("day", "DATE", format="%m/%d/%Y"),
+        column("lot", sentinels=["none"]),
+        column("size", "DECIMAL(9,3)", decimal_point=","),
+        column("at", "TIMESTAMPTZ"),
+        column("n", "INTEGER"),
+    ]
+    feed = contract(columns, key=["day", "lot", "size", "at"], format={"delimiter": ";"})
+    parts = ["1/9/2026;none;4,5;2026-01-09T10:00:00", "01/09/2026; L1 ;-0,50;2026-07-09T10:00:00.5Z"]
+    lines = [f"{part};{n}" for part in parts for n in ("1", "x")]
+    found = reader(tmp_path, ("day;lot;size;at;n\n" + "\n".join(lines) + "\n").encode(), feed)
+    (table,) = feed_tables(feed, "lab")
+    values = pa.Table.from_pylist([dict(zip(table.columns, row[1:], strict=True)) for row in found.rows])
+    with session() as con:
+        con.register("good", values)
+        keys = con.sql(f"SELECT {table.key_text} FROM good").fetchall()
+    assert [r.key for r in found.refused] == [key for (key,) in keys]
+    assert keys[0] == ("2026-01-09||4.500|2026-01-09 15:00:00+00",)
+
+
 # -- hostile files ----------------------------------------------------------------------------------------
 
 
@@ -471,7 +497,7 @@ _BYTES = st.lists(
     max_size=40,
 ).map(b"".join)
 _QUICK = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 LOOSE = (column("item"), column("note"), column("qty", "DECIMAL(18,2)"))
 
