@@ -126,8 +126,9 @@ def _stands(con: Connection, rules: DomainRules, before: tuple[str, datetime], r
     if before[0] != rules_hash or _rules_turn(rules, before[1], max(now, before[1])):
         return False
     named = {one.references for one in rules.attributes.values()} | {one.scope for one in rules.identifiers.values()}
-    others = {name for name in named if name not in (None, rules.domain)}
-    return not any(scalar(con, _moved_sql(str(other)), {"domain": rules.domain}) for other in sorted(map(str, others)))
+    mastered = {row[0] for row in con.execute("SELECT domain FROM master.state").fetchall()}
+    others = sorted(mastered & {str(name) for name in named} - {rules.domain})
+    return not any(scalar(con, _moved_sql(other), {"domain": rules.domain}) for other in others)
 
 
 def _moved_sql(domain: str) -> str:

@@ -34,7 +34,7 @@ _LOCKED: dict[str, str | bool | int | float | list[str]] = {
     "python_enable_replacements": "false",
 }
 #: A version may be removed between reading the pointer and opening the file; the pointer has moved on by then.
-_ATTEMPTS = 3
+_ATTEMPTS = 10
 
 _SETTING = threading.Lock()
 
@@ -71,8 +71,14 @@ def open_numbered(
     home: Path, version: int | None = None, *, check: bool = True
 ) -> tuple[int, duckdb.DuckDBPyConnection]:
     """As `open_published`, with the number of the version that was opened."""
-    for _ in range(_ATTEMPTS):
-        manifest = v.load_manifest(home, version) if version is not None else _newest_whole(home, check)
+    for attempt in range(_ATTEMPTS):
+        try:
+            manifest = v.load_manifest(home, version) if version is not None else _newest_whole(home, check)
+        except v.NoSuchVersion:
+            # Between looking at the pointer and at what it names, newer versions may have replaced both.
+            if version is not None or attempt + 1 == _ATTEMPTS:
+                raise
+            continue
         if version is not None and check and (problem := v.damage(home, manifest)):
             raise v.DamagedVersion(f"version {version} is damaged: {problem}", hint="Choose another version")
         path = v.database_path(home, manifest.version)
