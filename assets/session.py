@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from importlib.metadata import version as installed_version
@@ -30,7 +30,7 @@ from assets.settings import Settings, package_root
 from connectors.catalogue import check_network, load_feeds, load_network
 from connectors.contract import FeedContract
 from connectors.errors import ConcordError, ConfigurationError
-from connectors.interface import Batch, Connector, Delivery, FeedState, Offer, Pulled
+from connectors.interface import Connector, FeedState, Offer
 from connectors.network import Network
 from connectors.registry import connector_for
 from expectations.gate import DqResult, rows_of, validate, warm_up
@@ -64,38 +64,6 @@ def is_retryable(error: BaseException) -> bool:
     return isinstance(error, ConcordError) and error.retryable
 
 
-@dataclass(frozen=True, slots=True)
-class OneMoment:
-    """A database connector whose pulls of one sync all carry the as-of of the first of them.
-
-    A record joined from several tables would otherwise appear to have changed once per table, in the order in which the
-    tables happened to be read; golden history must not depend on that.
-    """
-
-    inner: Connector
-    moments: dict[str, datetime]
-    lock: threading.Lock
-
-    def discover(self, state: FeedState, *, sweep: bool) -> Iterator[Offer]:
-        """As the connector does."""
-        return self.inner.discover(state, sweep=sweep)
-
-    def pull(self, offer: Offer, state: FeedState, target: Path) -> Pulled | None:
-        """As the connector does, with the sync's as-of for this source; never before what the feed already has."""
-        pulled = self.inner.pull(offer, state, target)
-        if pulled is None or pulled.as_of is None:
-            return pulled
-        with self.lock:
-            moment = self.moments.setdefault(offer.source, pulled.as_of)
-        if state.last_as_of is not None and moment <= state.last_as_of:
-            return pulled
-        return replace(pulled, as_of=moment)
-
-    def read(self, delivery: Delivery) -> Iterator[Batch]:
-        """As the connector does."""
-        return self.inner.read(delivery)
-
-
 class SyncSession:
     """The state of one sync in one process. A context manager: leaving it releases the working database.
 
@@ -125,8 +93,6 @@ class SyncSession:
         self.enabled = _enabled(self.network, catalogue)
         self.selected = _selected(self.enabled, feeds, cadence) if pulls else []
         self.report = SyncReport(run_id or uuid.uuid4().hex[:12], self.network.network, cadence)
-        self._moments: dict[str, datetime] = {}
-        self._moment_lock = threading.Lock()
         self._intake_ready = False
         self._checks_expected = False
         self._again: dict[FeedId, list[str]] = {}
@@ -167,18 +133,14 @@ class SyncSession:
         return Intake(shapes, self.enabled, self.settings.feeds)
 
     def connector(self, source: str, feed: str) -> Connector:
-        """The connector of one feed. All tables of one database get one as-of per sync (see `OneMoment`)."""
-        contract = self.contract(source, feed)
-        connector = connector_for(
-            contract,
+        """The connector of one feed."""
+        return connector_for(
+            self.contract(source, feed),
             source,
             self.network.sources[source],
             network_dir=self.settings.network_path.parent,
             home=self.settings.home,
         )
-        if contract.format.kind != "table":
-            return connector
-        return OneMoment(connector, self._moments, self._moment_lock)
 
     def contract(self, source: str, feed: str) -> FeedContract:
         """The contract of one feed."""
