@@ -31,7 +31,7 @@ SELECT
     gln13(861100 + supplier_no, 0) AS gln,
     concat('V', 1000 + supplier_no) AS erp_no,
     concat('SUP-', 7 * supplier_no + 100) AS suite_id,
-    supplier_no % 5 IN (0, 1, 3) AS is_edi,
+    supplier_no <= 8 AS is_edi,
     supplier_no <= 4 AS is_distributor,
     CAST(supplier_no % 4 AS INTEGER) AS edi_style,
     upper(left(first_word[1 + (supplier_no - 1) % 20], 3)) AS part_prefix

@@ -39,6 +39,12 @@ class Layout:
     trailer: str | None = None
     qty_field: int | None = None
     drifted: tuple[int, str] | None = None
+    section: str = ""
+
+    @property
+    def statement(self) -> str:
+        """Name of its statement in the .sql files: the feed's own unless given."""
+        return self.section or self.feed
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +100,7 @@ class Drop:
         heads = self.con.execute(
             "SELECT file, day, rows, total, available, right_at, kinds FROM out_file ORDER BY file"
         ).fetchall()
-        text = self.con.execute("SELECT text FROM out_line ORDER BY file, line").to_arrow_table()["text"]
+        text = self.con.sql("SELECT text FROM out_line ORDER BY file, line").to_arrow_table()["text"]
         lines = text.combine_chunks()
         if isinstance(lines, pa.ChunkedArray):
             lines = pa.concat_arrays(lines.chunks) if lines.num_chunks else pa.array([], pa.string())

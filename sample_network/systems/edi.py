@@ -1,0 +1,27 @@
+"""The EDI mailbox: X12 004010 orders, acknowledgments, ship notices, invoices, functional acknowledgments; four partner styles.
+
+Here: writing the texts that `edi.sql` puts together. Not here: catalogues (832), which `unread` writes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from sample_network.model.world import script
+from sample_network.systems.drop import HERE
+
+FOLDER = "edi"
+
+
+def write_edi(con: duckdb.DuckDBPyConnection, root: Path) -> None:
+    """The documents of the site the world is at, a file per day and set. A file that is there already stays."""
+    con.execute(script("edi.sql", HERE))
+    folder = root / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    files = con.sql("SELECT file, text FROM edi_file WHERE available <= getvariable('until') ORDER BY file").fetchall()
+    for name, text in files:
+        path = folder / name
+        if not path.exists():
+            path.write_bytes(text.encode("ascii"))

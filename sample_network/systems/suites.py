@@ -1,0 +1,31 @@
+"""The procurement suite and the cloud ERP: comma-separated nightly extracts. Here: layouts. The rows: `suites.sql`."""
+
+from __future__ import annotations
+
+from sample_network.systems.drop import Drop, Layout, sections
+
+_CATALOGUE = (
+    "catalogue_id,description,gtin,network_item_no,supplier_id,supplier_part_no,uom,pack_qty,list_price,currency,"
+    "lead_time_days"
+)
+_INVOICE = (
+    "SUPPLIER_ID,INVOICE_NUM,LINE_NUMBER,PO_NUMBER,PO_LINE_NUM,INVENTORY_ITEM_ID,QUANTITY_INVOICED,UOM_CODE,CONVERSION_RATE,"
+    "UNIT_PRICE,AMOUNT,CURRENCY_CODE,INVOICE_DATE,DUE_DATE,APPROVAL_STATUS,CREATION_DATE,BUSINESS_UNIT"
+)
+PROCUREMENT = (
+    Layout("supplier", "supplier_id,supplier_name,duns,status"),
+    Layout("catalogue", _CATALOGUE),
+)
+CLOUD_MASTERS = (
+    Layout("supplier", "SUPPLIER_ID,LEGACY_VENDOR,DUNS_NUMBER,STATUS", section="cloud_supplier"),
+    Layout("item", "INVENTORY_ITEM_ID,ITEM_NUMBER", section="cloud_item"),
+)
+CLOUD_INVOICES = (Layout("invoice_line", _INVOICE, section="cloud_invoice"),)
+
+
+def write_suite(drop: Drop, layouts: tuple[Layout, ...]) -> None:
+    """The files of those layouts, and the truth about them."""
+    texts, facts = sections("suites.sql"), sections("suites_truth.sql")
+    for layout in layouts:
+        drop.emit(layout, texts[layout.statement])
+        drop.con.execute(facts[layout.statement])

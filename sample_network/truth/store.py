@@ -1,0 +1,71 @@
+"""The truth file: a DuckDB database beside the extracts. Here: making, filling and summing it up. Not here: scoring.
+
+A DuckDB file holds an id drawn at random, so its bytes differ; `truth.sha256` has a hash of its content, which does not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import duckdb
+
+from sample_network.mess.kinds import kinds
+from sample_network.model.plan import FIRST_DAY, Plan
+from sample_network.model.world import script
+
+HERE = Path(__file__).parent
+FILE, DIGEST = "truth.duckdb", "truth.sha256"
+TABLES = (
+    "plan", "defect_kind", "entity", "crosswalk", "attribute", "fact", "stock", "invoice_match", "file", "defect", "kpi",
+)  # fmt: skip
+
+
+def begin(con: duckdb.DuckDBPyConnection, path: Path, plan: Plan) -> None:
+    """Attaches a new truth file as `truth` and says what was planned."""
+    path.unlink(missing_ok=True)
+    con.execute(f"ATTACH '{str(path).replace(chr(39), chr(39) * 2)}' AS truth")
+    con.execute(script("schema.sql", HERE))
+    said = {
+        "seed": plan.seed,
+        "facilities": plan.facilities,
+        "days": plan.days,
+        "first_day": FIRST_DAY,
+        "until": f"{plan.end:%Y-%m-%d %H:%M:%S}",
+        "without": ",".join(sorted(plan.without)),
+    }
+    con.executemany("INSERT INTO truth.plan VALUES (?, ?)", [(name, str(value)) for name, value in said.items()])
+    listed = [
+        (k.name, 0 if k.name in plan.without else k.ppm, k.outcome, k.unit, k.note) for k in kinds()
+    ]
+    con.executemany("INSERT INTO truth.defect_kind VALUES (?, ?, ?, ?, ?)", listed)
+
+
+def note_site(con: duckdb.DuckDBPyConnection) -> None:
+    """Writes down stock and matches of the site the world is at."""
+    con.execute(script("site.sql", HERE))
+
+
+def finish(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Writes down entities, keys, values and figures, the digest of it all, and detaches the file."""
+    con.execute(script("network.sql", HERE))
+    facts = "SELECT * FROM truth.fact WHERE expected = 'published'"
+    figures = f"WITH fact AS ({facts}) {script('kpi.sql', HERE)}"
+    con.execute(
+        f"INSERT INTO truth.kpi SELECT kpi, numerator, denominator, 0, (SELECT max(event_date) FROM truth.fact) "
+        f"FROM ({figures}) ORDER BY kpi"
+    )
+    con.execute(script("kpi_world.sql", HERE))
+    lines = [f"{_digest(con, table)}  {table}\n" for table in TABLES]
+    con.execute("DETACH truth")
+    (folder / DIGEST).write_text("".join(lines), encoding="ascii")
+
+
+def _digest(con: duckdb.DuckDBPyConnection, table: str) -> str:
+    """Hash of a table's rows, whatever order they lie in."""
+    rows = con.sql(f"SELECT md5(CAST(t AS VARCHAR)) AS h FROM truth.{table} AS t ORDER BY h").to_arrow_reader(100_000)
+    total = hashlib.sha256()
+    for batch in rows:
+        for buffer in (batch.column(0).cast("large_string").to_numpy(zero_copy_only=False),):
+            total.update("".join(buffer).encode())
+    return total.hexdigest()
