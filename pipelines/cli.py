@@ -145,6 +145,53 @@ def explain(
     print_explanation(network, home, table, key, column, out)
 
 
+@app.command(
+    epilog=examples(
+        "concord sample --out simulated",
+        "concord sample --facilities 10 --days 90 --seed 3 --out big",
+        "concord sample --out played --until 2026-03-01T12:00 --hourly",
+    )
+)
+def sample(
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder; one that is there already is brought forward.")],
+    facilities: Annotated[int, typer.Option(help="Hospitals.")] = 3,
+    days: Annotated[int, typer.Option(help="Days from 23 February 2026.")] = 30,
+    seed: Annotated[int, typer.Option(help="Another seed is another network.")] = 7,
+    until: Annotated[str | None, typer.Option(help="Only what was written by then, UTC (2026-03-01T12:00).")] = None,
+    hourly: Annotated[bool, typer.Option("--hourly", help="Receipts and movements in hourly files.")] = False,
+    without: Annotated[list[str] | None, typer.Option(help="Leave out this kind of defect; may be repeated.")] = None,
+    erp_url: Annotated[
+        str | None, typer.Option(help="Empty database for the ERP (SQLAlchemy URL).", envvar="CONCORD_ERP_URL")
+    ] = None,
+) -> None:
+    """Make the extracts of a simulated hospital network, and the truth about them (docs/sample-network.md)."""
+    from sample_network.commands import moment, run_sample
+    from sample_network.model.plan import Plan
+
+    try:
+        plan = Plan(seed, facilities, days, moment(until), frozenset(without or ()), hourly)
+        run_sample(plan, out_dir, erp_url, out)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+@app.command(epilog=examples("concord score --truth simulated/truth.duckdb"))
+def score(
+    truth: Annotated[Path, typer.Option(help="Truth file that `concord sample` wrote.")] = Path("truth.duckdb"),
+    store: Annotated[Path | None, typer.Option(help="Published database. Default: what readers see now.")] = None,
+    floors: Annotated[Path | None, typer.Option(help="YAML of floors and ceilings; exit 1 when worse.")] = None,
+    home: HomeOption = None,
+) -> None:
+    """Judge a published store by the truth of the network it was made from."""
+    from sample_network.commands import run_score
+
+    target = store or _home(home) / "published" / "reporting.duckdb"
+    for path in (target, truth):
+        if not path.exists():
+            raise typer.BadParameter(f"{path} is not there")
+    raise typer.Exit(run_score(target, truth, floors, out))
+
+
 @app.command(epilog=examples("concord ui", "concord ui --network openboxes_tryton --port 3001"))
 def ui(
     network: NetworkOption = None,

@@ -58,7 +58,8 @@ SELECT
         ELSE 'full'
     END AS fate,
     bits(h, 36, 1000) < 25 AS price_changed,
-    1 + bits(h, 44, 3) AS lead_days,
+    -- One day for all lines of an order: what is shipped together comes together.
+    1 + bits(dice('lead', po_no), 0, 3) AS lead_days,
     bits(h, 48, 1000) < 15 AS is_reversed,
     h
 FROM numbered

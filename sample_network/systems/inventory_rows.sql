@@ -40,7 +40,7 @@ SELECT
         CASE WHEN bad_gtin THEN 'gtin_bad_check' END, CASE WHEN other_gtin THEN 'gtin_of_lookalike' END,
         CASE WHEN bare_part THEN 'part_no_variant' END, CASE WHEN formula THEN 'text_formula' END,
         CASE WHEN sql_text THEN 'text_sql' END, CASE WHEN html_text THEN 'text_html' END,
-        CASE WHEN copy.n = 2 THEN 'item_listed_twice' END], lambda x: x IS NOT NULL) AS kinds
+        CASE WHEN d.day = 7 AND item_listed_twice(k) THEN 'item_listed_twice' END], lambda x: x IS NOT NULL) AS kinds
 FROM flagged
 CROSS JOIN (SELECT day FROM range(0, CAST(getvariable('horizon') AS INTEGER), 7) AS t (day)) AS d
 -- A second line of the same key in the list of the second week only, so that the item is known before.

@@ -29,7 +29,8 @@ WHERE f.right_at <= getvariable('until')
 ORDER BY l.source_key
 -- section: movement
 INSERT INTO truth.fact
-SELECT 'fact_stock_movement', getvariable('source'), r.move_no, r.entity_id, NULL, r.from_entity, r.to_entity, r.qty, NULL, day_of(r.day),
+SELECT 'fact_stock_movement', getvariable('source'), r.move_no, r.entity_id, NULL, r.from_entity, r.to_entity,
+    CASE WHEN r.kind = 'transfer' THEN r.qty ELSE -r.qty END, NULL, day_of(r.day),
     CASE WHEN r.in_gap THEN 'quarantined' ELSE 'published' END
 FROM inv_move AS r
 JOIN out_line AS l ON l.source_key = r.move_no
@@ -38,7 +39,8 @@ WHERE f.right_at <= getvariable('until')
 ORDER BY r.move_no
 -- section: move
 INSERT INTO truth.fact
-SELECT 'fact_stock_movement', getvariable('source'), r.move_no, r.entity_id, NULL, r.from_entity, r.to_entity, r.qty, NULL, day_of(r.day), 'published'
+SELECT 'fact_stock_movement', getvariable('source'), r.move_no, r.entity_id, NULL, r.from_entity, r.to_entity,
+    CASE WHEN r.kind = 'I' THEN -r.qty ELSE r.qty END, NULL, day_of(r.day), 'published'
 FROM wh_move AS r
 JOIN out_line AS l ON l.source_key = r.move_no
 JOIN out_file AS f USING (file)

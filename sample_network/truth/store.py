@@ -35,9 +35,7 @@ def begin(con: duckdb.DuckDBPyConnection, path: Path, plan: Plan) -> None:
         "without": ",".join(sorted(plan.without)),
     }
     con.executemany("INSERT INTO truth.plan VALUES (?, ?)", [(name, str(value)) for name, value in said.items()])
-    listed = [
-        (k.name, 0 if k.name in plan.without else k.ppm, k.outcome, k.unit, k.note) for k in kinds()
-    ]
+    listed = [(k.name, 0 if k.name in plan.without else k.ppm, k.outcome, k.unit, k.note) for k in kinds()]
     con.executemany("INSERT INTO truth.defect_kind VALUES (?, ?, ?, ?, ?)", listed)
 
 

@@ -1,0 +1,69 @@
+"""`concord sample` and `concord score`: arguments in, a summary or a table out.
+
+Here: printing. Not here: making a network (`build`), judging a store (`score`).
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from sample_network.build import NETWORK_FILE, build
+from sample_network.model.plan import Plan
+from sample_network.score import Measure, below_floors, score
+
+FAILED = 1
+
+
+def run_sample(plan: Plan, out_dir: Path, erp_url: str | None, out: Console) -> None:
+    """Makes the network of `plan` in `out_dir` and says what to do with it."""
+    start = time.monotonic()
+    built = build(out_dir, plan, erp_url)
+    seconds = time.monotonic() - start
+    out.print(
+        f"{plan.facilities} hospitals, {plan.days} days, seed {plan.seed}: {built.facts:,} fact rows in {built.files:,} "
+        f"files and a database, {built.defects:,} defects, {seconds:.1f} s",
+        highlight=False,
+    )
+    out.print(f"sync it    concord sync --network {out_dir / NETWORK_FILE}", highlight=False, soft_wrap=True)
+    out.print(f"judge it   concord score --truth {out_dir / 'truth.duckdb'}", highlight=False, soft_wrap=True)
+
+
+def moment(text: str | None) -> datetime | None:
+    """`2026-03-01` or `2026-03-01T14:00` as UTC. Raises ValueError for anything else."""
+    return None if text is None else datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def run_score(store: Path, truth: Path, floors: Path | None, out: Console) -> int:
+    """Prints the figures; 1 when one is worse than `floors` allows, else 0."""
+    measures = score(store, truth)
+    _print(measures, out)
+    problems = below_floors(measures, floors) if floors else []
+    for problem in problems:
+        out.print(problem, style="red", markup=False, highlight=False)
+    return FAILED if problems else 0
+
+
+def _print(measures: list[Measure], out: Console) -> None:
+    """One table per area, a line per name."""
+    for area in dict.fromkeys(m.area for m in measures):
+        chosen = [m for m in measures if m.area == area]
+        columns = list(dict.fromkeys(m.measure for m in chosen))
+        table = Table(title=area, title_justify="left", box=None)
+        table.add_column("name")
+        for column in columns:
+            table.add_column(column, justify="right")
+        values = {(m.name, m.measure): m.value for m in chosen}
+        for name in dict.fromkeys(m.name for m in chosen):
+            table.add_row(name, *(_figure(values.get((name, column))) for column in columns))
+        out.print(table)
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{int(value):,}" if value == int(value) and abs(value) > 1 else f"{value:.4f}"
