@@ -19,16 +19,17 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 @dataclass
 class Home:
-    """One installation: its folder of state, its network, and the environment it runs in."""
+    """One installation: its folder of state, its network, the environment it runs in, the module that is run."""
 
     path: Path
     network: str = "sample"
     env: dict[str, str] = field(default_factory=dict)
+    program: str = "pipelines"
 
     def run(self, *arguments: str, check: int | None = 0, **env: str) -> subprocess.CompletedProcess[str]:
         """`concord ARGUMENTS`; fails with the whole output unless it ends with `check` (None: any end will do)."""
         done = subprocess.run(
-            [sys.executable, "-m", "pipelines", *arguments],
+            [sys.executable, "-m", self.program, *arguments],
             cwd=ROOT,
             env=self._environment(env),
             capture_output=True,
