@@ -25,8 +25,8 @@ def run_sample(plan: Plan, out_dir: Path, erp_url: str | None, out: Console) -> 
     built = build(out_dir, plan, erp_url)
     seconds = time.monotonic() - start
     out.print(
-        f"{plan.facilities} hospitals, {plan.days} days, seed {plan.seed}: {built.facts:,} fact rows in {built.files:,} "
-        f"files and a database, {built.defects:,} defects, {seconds:.1f} s",
+        f"{plan.facilities} hospitals, {plan.days} days, seed {plan.seed}: {built.facts:,} fact rows in "
+        f"{built.files:,} files and a database, {built.defects:,} defects, {seconds:.1f} s",
         highlight=False,
     )
     out.print(f"sync it    concord sync --network {out_dir / NETWORK_FILE}", highlight=False, soft_wrap=True)

@@ -49,7 +49,7 @@ def score(store: Path, truth: Path) -> list[Measure]:
 
 
 def _kpi_differences(con: duckdb.DuckDBPyConnection) -> list[Measure]:
-    """Per KPI what the truth says, what the store says, and the relative difference. None: the store has no such figure."""
+    """Per KPI what truth and store say, and the relative difference. None: the store has no such figure."""
     told = con.sql(f"WITH fact AS (SELECT * FROM told_fact) {script('kpi.sql', HERE / 'truth')}").fetchall()
     store = {name: _ratio(name, top, bottom) for name, top, bottom in told}
     found = []

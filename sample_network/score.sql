@@ -103,6 +103,10 @@ WHERE r.severity = 'error'
 UNION
 SELECT source_system, regexp_extract(name, '[^/]+$'), NULL, 'delivery' FROM store.ops.delivery WHERE state = 'quarantined';
 
+-- Places where something is to be refused: what else is wrong there goes down with it.
+CREATE TEMP TABLE condemned AS
+SELECT DISTINCT d.source_system, d.file, d.line FROM truth.defect AS d JOIN truth.defect_kind AS k USING (kind) WHERE k.outcome = 'quarantined';
+
 CREATE TEMP TABLE defect_result AS
 SELECT d.kind, k.outcome, d.source_system, d.feed, d.file, d.line, d.source_key,
     CASE
@@ -114,9 +118,11 @@ SELECT d.kind, k.outcome, d.source_system, d.feed, d.file, d.line, d.source_key,
             EXISTS (SELECT 1 FROM told_fact AS t WHERE t.source_system = d.source_system AND t.source_key = d.source_key AND t.item_sk = -2)
         WHEN k.outcome IN ('tolerated', 'corrected') AND d.source_key IS NOT NULL THEN
             NOT EXISTS (SELECT 1 FROM fact_result AS f WHERE f.source_system = d.source_system AND f.source_key = d.source_key AND f.is_expected AND (f.times <> 1 OR f.wrong_qty))
-            AND NOT EXISTS (SELECT 1 FROM refused AS r WHERE r.source_system = d.source_system AND r.file = d.file AND (r.line IS NULL OR r.line = d.line))
+            AND NOT EXISTS (SELECT 1 FROM refused AS r WHERE r.source_system = d.source_system AND r.file = d.file AND (r.line IS NULL OR r.line = d.line)
+                AND NOT EXISTS (SELECT 1 FROM condemned AS c WHERE c.source_system = d.source_system AND c.file = d.file AND (c.line IS NULL OR c.line = d.line)))
         WHEN k.outcome IN ('tolerated', 'corrected') THEN
-            NOT EXISTS (SELECT 1 FROM refused AS r WHERE r.source_system = d.source_system AND r.file = d.file AND r.line IS NULL)
+            NOT EXISTS (SELECT 1 FROM refused AS r WHERE r.source_system = d.source_system AND r.file = d.file AND r.line IS NULL
+                AND NOT EXISTS (SELECT 1 FROM condemned AS c WHERE c.source_system = d.source_system AND c.file = d.file AND c.line IS NULL))
     END AS is_caught
 FROM truth.defect AS d JOIN truth.defect_kind AS k USING (kind);
 

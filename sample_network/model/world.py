@@ -21,7 +21,7 @@ def script(name: str, folder: Path | None = None) -> str:
 
 
 def open_world(plan: Plan, memory_limit: str = "2GB", threads: int = 2) -> duckdb.DuckDBPyConnection:
-    """A connection with the network's shared tables: supplier, item, item_pack, contract(_price), unit, facility, place.
+    """A connection with the shared tables: supplier, item, item_pack, contract(_price), unit, facility, place.
 
     Only sums of whole numbers and ordered results come out of it, so that threads and hash seeds change nothing.
     """
@@ -46,7 +46,8 @@ def open_world(plan: Plan, memory_limit: str = "2GB", threads: int = 2) -> duckd
 
 
 def live_through(con: duckdb.DuckDBPyConnection, facility_no: int) -> None:
-    """Makes the tables of one site: carried, demand, po_line, shipment, receipt, queue, used, issue, stock, invoice, matched.
+    """Makes the tables of one site: carried, demand, po_line, shipment, receipt, queue, used, issue, stock, invoice,
+    matched.
 
     The warehouse (0) comes after all hospitals, because it delivers what they took from it.
     """

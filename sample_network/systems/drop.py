@@ -1,7 +1,7 @@
 """Drop folders: lines of a feed become files, with the defects that befall whole files.
 
-Here: cutting lines into files, truncation, wrong totals, re-sent, corrected, duplicated and late files. Not here: what the
-lines say (the .sql files of this folder).
+Here: cutting lines into files, truncation, wrong totals, re-sent, corrected, duplicated and late files. Not here: what
+the lines say (the .sql files of this folder).
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Drop:
     def emit(self, layout: Layout, lines_sql: str) -> None:
         """Writes the files of a feed and leaves the tables out_line and out_file for the truth.
 
-        `lines_sql`: SELECT of file, day, minute, ord, source_key, kinds, amount, text. A file that is there already stays.
+        `lines_sql`: SELECT of file, day, minute, ord, source_key, kinds, amount, text. A file that is there stays.
         """
         con = self.con
         parts = {"hour": "''", "minute": "-1"}

@@ -1,4 +1,4 @@
-"""The EDI mailbox: X12 004010 orders, acknowledgments, ship notices, invoices, functional acknowledgments; four partner styles.
+"""The EDI mailbox: X12 004010 orders, acknowledgments, ship notices, invoices, 997s, in four partner styles.
 
 Here: writing the texts that `edi.sql` puts together. Not here: catalogues (832), which `unread` writes.
 """

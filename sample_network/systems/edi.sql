@@ -189,7 +189,7 @@ SELECT 'fact_po_line', 'edi_hub', concat('ZZ|VALLEYHEALTH|', facility_code, '|',
 FROM edi_named WHERE utc_of(day, 1385, 'America/New_York') <= getvariable('until') ORDER BY 3;
 INSERT INTO truth.fact
 SELECT 'fact_po_ack', 'edi_hub', concat(po_no, '|', line_no, '|', a.n), CASE WHEN fate <> 'substitute' THEN item_id END, supplier_id, place_id, NULL,
-    CASE WHEN fate <> 'backorder' THEN qty WHEN a.n = 1 THEN qty // 2 ELSE qty - qty // 2 END, NULL, day_of(day + 1), 'published'
+    factor * CASE WHEN fate <> 'backorder' THEN qty WHEN a.n = 1 THEN qty // 2 ELSE qty - qty // 2 END, NULL, day_of(day + 1), 'published'
 FROM edi_named CROSS JOIN (VALUES (1), (2)) AS a (n)
 WHERE (a.n = 1 OR fate = 'backorder') AND utc_of(day + 1, 365, 'America/New_York') <= getvariable('until') ORDER BY 3;
 INSERT INTO truth.fact

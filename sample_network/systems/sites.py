@@ -1,4 +1,4 @@
-"""Inventory systems of the hospitals (three dialects) and of the warehouse. Here: their layouts. The rows: .sql files."""
+"""Inventory systems of the hospitals (three dialects) and of the warehouse: layouts. Not here: rows (.sql files)."""
 
 from __future__ import annotations
 

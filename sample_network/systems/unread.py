@@ -1,7 +1,8 @@
 """Extracts in formats that no feed reads yet, so that the readers to come have something to read.
 
 Here: mixed row types, JSON lines, fixed width, EBCDIC with packed decimals, a GS1-style catalogue, X12 832. Not here:
-anything that the network file enables. Their folders end in `_unread`; the 832 lies in the mailbox, which leaves it out by name.
+anything that the network file enables. Their folders end in `_unread`; the 832 lies in the mailbox, which leaves it
+out by name.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from sample_network.model.world import script
 from sample_network.systems.drop import HERE, sections
 
 HEADERS = {
-    "catalogue_gs1": "gtin,information_provider_gln,unit,base_units,child_gtin,description,brand_owner,part_no,unspsc,ndc",
+    "catalogue_gs1": "gtin,information_provider_gln,unit,base_units,child_gtin,description,brand_owner,part_no,"
+    "unspsc,ndc",
 }
 #: EBCDIC code page of the batch extracts.
 CODE_PAGE = "cp037"
@@ -56,7 +58,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def packed_records(rows: list[tuple[str, int, int]]) -> bytes:
-    """Records of (text, quantity, amount), both in ten-thousandths: EBCDIC text, then two packed decimals of 8 bytes."""
+    """Records of (text, quantity, amount; both in ten-thousandths): EBCDIC text, two packed decimals of 8 bytes."""
     texts = [text.encode(CODE_PAGE) for text, _, _ in rows]
     packed = [packed_decimals(np.array([row[n] for row in rows], dtype=np.int64)) for n in (1, 2)]
     return b"".join(t + q.tobytes() + a.tobytes() for t, q, a in zip(texts, *packed, strict=True))
@@ -68,4 +70,4 @@ def packed_decimals(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
     digits = (size[:, None] // 10 ** np.arange(14, -1, -1, dtype=np.int64)) % 10
     signs = np.where(numbers < 0, 0xD, 0xC)[:, None]
     halves = np.concatenate([digits, signs], axis=1).astype(np.uint8)
-    return (halves[:, 0::2] << 4) | halves[:, 1::2]
+    return np.asarray((halves[:, 0::2] << 4) | halves[:, 1::2], dtype=np.uint8)

@@ -1,6 +1,7 @@
 """The truth file: a DuckDB database beside the extracts. Here: making, filling and summing it up. Not here: scoring.
 
-A DuckDB file holds an id drawn at random, so its bytes differ; `truth.sha256` has a hash of its content, which does not.
+A DuckDB file holds an id drawn at random, so its bytes differ; `truth.sha256` has a hash of its content, which does
+not.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from sample_network.model.world import script
 HERE = Path(__file__).parent
 FILE, DIGEST = "truth.duckdb", "truth.sha256"
 TABLES = (
-    "plan", "defect_kind", "entity", "crosswalk", "attribute", "fact", "stock", "invoice_match", "file", "defect", "kpi",
+    "plan", "defect_kind", "entity", "crosswalk", "attribute", "fact", "stock", "invoice_match", "file", "defect",
+    "kpi",
 )  # fmt: skip
 
 
