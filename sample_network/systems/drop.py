@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from sample_network.model.world import script
@@ -100,17 +101,27 @@ class Drop:
         heads = self.con.execute(
             "SELECT file, day, rows, total, available, right_at, kinds FROM out_file ORDER BY file"
         ).fetchall()
-        text = self.con.sql("SELECT text FROM out_line ORDER BY file, line").to_arrow_table()["text"]
-        lines = text.combine_chunks()
-        if isinstance(lines, pa.ChunkedArray):
-            lines = pa.concat_arrays(lines.chunks) if lines.num_chunks else pa.array([], pa.string())
+        end = "".join(f"chr({ord(c)})" if n == 0 else f", chr({ord(c)})" for n, c in enumerate(layout.line_end))
+        rows_in_order = f"SELECT concat(text, {end}) AS text FROM out_line ORDER BY file, line"
+        content = _Text(self.con.sql(rows_in_order).to_arrow_table().column("text"))
         start = 0
         for name, day, rows, total, available, right_at, kinds in heads:
-            body = layout.line_end.join(lines.slice(start, rows).to_pylist()) + layout.line_end
+            body = _encoded(content.lines(start, rows), layout.encoding)
             start += rows
-            yield DropFile(
-                name, day, rows, int(total), available, right_at, tuple(kinds), _encoded(body, layout.encoding)
-            )
+            yield DropFile(name, day, rows, int(total), available, right_at, tuple(kinds), body)
+
+
+class _Text:
+    """Lines of text as one run of bytes, so that a file is a slice of it."""
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        joined = pa.concat_arrays(column.cast(pa.large_string()).chunks or [pa.array([], pa.large_string())])
+        self.offsets = np.frombuffer(joined.buffers()[1], dtype=np.int64) if len(joined) else np.zeros(1, np.int64)
+        self.data = memoryview(joined.buffers()[2] or b"")
+
+    def lines(self, start: int, count: int) -> bytes:
+        """UTF-8 bytes of `count` lines from the `start`-th on."""
+        return bytes(self.data[self.offsets[start] : self.offsets[start + count]])
 
 
 def sections(name: str) -> dict[str, str]:
@@ -119,8 +130,10 @@ def sections(name: str) -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
-def _encoded(text: str, encoding: str) -> bytes:
-    return text.encode("utf-8" if encoding == "utf-8-sig" else encoding).replace(*BAD_BYTE)
+def _encoded(text: bytes, encoding: str) -> bytes:
+    """UTF-8 as the system's encoding."""
+    other = text if encoding.startswith("utf-8") else text.decode("utf-8").encode(encoding)
+    return other.replace(*BAD_BYTE) if BAD_BYTE[0] in other else other
 
 
 def _header(layout: Layout, day: int) -> bytes:
@@ -128,13 +141,13 @@ def _header(layout: Layout, day: int) -> bytes:
     if layout.drifted and day >= layout.drifted[0]:
         name = f"{name}{layout.delimiter}{layout.drifted[1]}"
     mark = b"\xef\xbb\xbf" if layout.encoding == "utf-8-sig" else b""
-    return mark + _encoded(name + layout.line_end, layout.encoding)
+    return mark + _encoded((name + layout.line_end).encode(), layout.encoding)
 
 
 def _trailer(layout: Layout, rows: int, total: int) -> bytes:
     if layout.trailer is None:
         return b""
-    return _encoded(layout.trailer.format(rows=rows, total=total) + layout.line_end, layout.encoding)
+    return (layout.trailer.format(rows=rows, total=total) + layout.line_end).encode("ascii")
 
 
 def _versions(file: DropFile, layout: Layout) -> Iterator[tuple[str, bytes, datetime]]:

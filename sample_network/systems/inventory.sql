@@ -22,11 +22,11 @@ FROM inv_receipt
 -- section: stock
 SELECT concat('stock_', strftime(day_of(day), '%Y%m%d'), '.csv') AS file, day, -1 AS minute, row_number() OVER (ORDER BY item_no, lot) AS ord,
     concat(strftime(day_of(day), '%Y-%m-%d'), '|', location, '|', item_id, '|', lot) AS source_key, CAST([] AS VARCHAR[]) AS kinds, qty AS amount,
-    concat_ws(',', strftime(day_of(day), '%Y-%m-%d'), location, item_id, lot, CASE WHEN expiry_day IS NULL THEN '' ELSE strftime(day_of(expiry_day), '%Y-%m-%d') END, qty) AS text
+    concat_ws(',', strftime(day_of(day), '%Y-%m-%d'), location, item_id, lot, CASE WHEN expiry_day IS NULL THEN '' ELSE strftime(day_of(expiry_day), '%Y-%m-%d') END, qty) AS text, entity_id, place_entity
 FROM inv_stock
 -- section: movement
 SELECT concat('usage_', strftime(day_of(day), '%Y%m%d'), {hour}, '.csv') AS file, day, {minute} AS minute, row_number() OVER (ORDER BY minute, move_no) AS ord, move_no AS source_key,
     CASE WHEN note IS NULL THEN [] ELSE ['patient_canary'] END AS kinds, 0 AS amount,
     concat_ws(',', move_no, iso_offset(day, minute, zone), item_id, from_id, coalesce(to_id, ''),
-        CASE kind WHEN 'issue' THEN 'I' WHEN 'waste' THEN 'W' ELSE 'T' END, qty, 'EA', coalesce(lot, ''), field(note, ',')) AS text
+        CASE kind WHEN 'issue' THEN 'I' WHEN 'waste' THEN 'W' ELSE 'T' END, qty, 'EA', coalesce(lot, ''), field(note, ',')) AS text, entity_id, from_entity, to_entity, CASE WHEN kind = 'transfer' THEN qty ELSE -qty END AS signed_qty, in_gap
 FROM inv_move

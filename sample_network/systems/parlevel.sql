@@ -22,11 +22,11 @@ FROM inv_receipt
 SELECT concat('parlevel-onhand-', strftime(day_of(day), '%Y%m%d'), '.tsv') AS file, day, -1 AS minute, row_number() OVER (ORDER BY item_no, lot) AS ord,
     concat(strftime(day_of(day), '%Y-%m-%d'), '|', location, '|', item_id, '|', lot) AS source_key, CAST([] AS VARCHAR[]) AS kinds, qty AS amount,
     concat(concat_ws(chr(9), strftime(day_of(day), '%m/%d/%Y'), location, item_id, lot, CASE WHEN expiry_day IS NULL THEN '' ELSE strftime(day_of(expiry_day), '%m/%d/%Y') END, thousands(qty)),
-        CASE WHEN day >= 18 AND schema_drift(getvariable('facility_no')) THEN concat(chr(9), 'shelf ', item_no % 40) ELSE '' END) AS text
+        CASE WHEN day >= 18 AND schema_drift(getvariable('facility_no')) THEN concat(chr(9), 'shelf ', item_no % 40) ELSE '' END) AS text, entity_id, place_entity
 FROM inv_stock
 -- section: movement
 SELECT concat('parlevel-moved-', strftime(day_of(day), '%Y%m%d'), {hour}, '.tsv') AS file, day, {minute} AS minute, row_number() OVER (ORDER BY minute, move_no) AS ord, move_no AS source_key,
     list_filter([CASE WHEN note IS NOT NULL THEN 'patient_canary' END, CASE WHEN in_gap THEN 'dst_gap' END], lambda x: x IS NOT NULL) AS kinds, 0 AS amount,
     concat_ws(chr(9), move_no, CASE WHEN in_gap THEN local_text(day, 150, '%m/%d/%Y %I:%M %p') ELSE local_text(day, minute, '%m/%d/%Y %I:%M %p') END, item_id, from_id, coalesce(to_id, ''),
-        CASE kind WHEN 'issue' THEN 'used' WHEN 'waste' THEN 'wasted' ELSE 'moved' END, thousands(qty), 'EACH', coalesce(lot, ''), field(note, chr(9))) AS text
+        CASE kind WHEN 'issue' THEN 'used' WHEN 'waste' THEN 'wasted' ELSE 'moved' END, thousands(qty), 'EACH', coalesce(lot, ''), field(note, chr(9))) AS text, entity_id, from_entity, to_entity, CASE WHEN kind = 'transfer' THEN qty ELSE -qty END AS signed_qty, in_gap
 FROM inv_move

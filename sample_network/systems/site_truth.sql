@@ -21,28 +21,21 @@ QUALIFY row_number() OVER (PARTITION BY l.source_key ORDER BY l.line) = 1
 ORDER BY l.source_key
 -- section: stock
 INSERT INTO truth.fact
-SELECT 'fact_stock_snapshot', getvariable('source'), l.source_key, r.entity_id, NULL, r.place_entity, NULL, r.qty, NULL, day_of(r.day), 'published'
-FROM inv_stock AS r
-JOIN out_line AS l ON l.source_key = concat(strftime(day_of(r.day), '%Y-%m-%d'), '|', r.location, '|', r.item_id, '|', r.lot)
+SELECT 'fact_stock_snapshot', getvariable('source'), l.source_key, l.entity_id, NULL, l.place_entity, NULL, l.amount, NULL, day_of(l.day), 'published'
+FROM out_line AS l
 JOIN out_file AS f USING (file)
 WHERE f.right_at <= getvariable('until')
-ORDER BY l.source_key
 -- section: movement
+-- Signed by what it does to the network's stock: use and waste take out.
 INSERT INTO truth.fact
-SELECT 'fact_stock_movement', getvariable('source'), r.move_no, r.entity_id, NULL, r.from_entity, r.to_entity,
-    CASE WHEN r.kind = 'transfer' THEN r.qty ELSE -r.qty END, NULL, day_of(r.day),
-    CASE WHEN r.in_gap THEN 'quarantined' ELSE 'published' END
-FROM inv_move AS r
-JOIN out_line AS l ON l.source_key = r.move_no
+SELECT 'fact_stock_movement', getvariable('source'), l.source_key, l.entity_id, NULL, l.from_entity, l.to_entity, l.signed_qty, NULL, day_of(l.day),
+    CASE WHEN l.in_gap THEN 'quarantined' ELSE 'published' END
+FROM out_line AS l
 JOIN out_file AS f USING (file)
 WHERE f.right_at <= getvariable('until')
-ORDER BY r.move_no
 -- section: move
 INSERT INTO truth.fact
-SELECT 'fact_stock_movement', getvariable('source'), r.move_no, r.entity_id, NULL, r.from_entity, r.to_entity,
-    CASE WHEN r.kind = 'I' THEN -r.qty ELSE r.qty END, NULL, day_of(r.day), 'published'
-FROM wh_move AS r
-JOIN out_line AS l ON l.source_key = r.move_no
+SELECT 'fact_stock_movement', getvariable('source'), l.source_key, l.entity_id, NULL, l.from_entity, l.to_entity, l.signed_qty, NULL, day_of(l.day), 'published'
+FROM out_line AS l
 JOIN out_file AS f USING (file)
 WHERE f.right_at <= getvariable('until')
-ORDER BY r.move_no

@@ -19,10 +19,10 @@ FROM inv_receipt
 -- section: stock
 SELECT concat('stock_', strftime(day_of(day), '%Y%m%d'), '.csv') AS file, day, -1 AS minute, row_number() OVER (ORDER BY item_no, lot) AS ord,
     concat(strftime(day_of(day), '%Y-%m-%d'), '|', location, '|', item_id, '|', lot) AS source_key, CAST([] AS VARCHAR[]) AS kinds, qty AS amount,
-    concat_ws(',', strftime(day_of(day), '%Y-%m-%d'), location, item_id, lot, '', qty) AS text
+    concat_ws(',', strftime(day_of(day), '%Y-%m-%d'), location, item_id, lot, '', qty) AS text, entity_id, place_entity
 FROM inv_stock
 -- section: move
 SELECT concat('moves_', strftime(day_of(day), '%Y%m%d'), {hour}, '.csv') AS file, day, {minute} AS minute, row_number() OVER (ORDER BY minute, move_no) AS ord, move_no AS source_key,
     CAST([] AS VARCHAR[]) AS kinds, 0 AS amount,
-    concat_ws(',', move_no, iso_offset(day, minute, zone), item_id, from_id, to_id, kind, qty, 'EA', '', wave) AS text
+    concat_ws(',', move_no, iso_offset(day, minute, zone), item_id, from_id, to_id, kind, qty, 'EA', '', wave) AS text, entity_id, from_entity, to_entity, CASE WHEN kind = 'I' THEN -qty ELSE qty END AS signed_qty
 FROM wh_move

@@ -62,10 +62,8 @@ def finish(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
 
 
 def _digest(con: duckdb.DuckDBPyConnection, table: str) -> str:
-    """Hash of a table's rows, whatever order they lie in."""
-    rows = con.sql(f"SELECT md5(CAST(t AS VARCHAR)) AS h FROM truth.{table} AS t ORDER BY h").to_arrow_reader(100_000)
-    total = hashlib.sha256()
-    for batch in rows:
-        for buffer in (batch.column(0).cast("large_string").to_numpy(zero_copy_only=False),):
-            total.update("".join(buffer).encode())
-    return total.hexdigest()
+    """Hash of a table's rows, whatever order they lie in: number of rows and sum of their MD5."""
+    row = con.sql(
+        f"SELECT count(*), sum(CAST(md5_number_lower(CAST(t AS VARCHAR)) AS HUGEINT)) FROM truth.{table} AS t"
+    )
+    return hashlib.sha256(str(row.fetchall()[0]).encode()).hexdigest()

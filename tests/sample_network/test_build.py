@@ -188,7 +188,9 @@ def test_crosswalk_has_the_keys_of_the_erp(made: Path, truth: duckdb.DuckDBPyCon
 
 
 def test_a_key_means_one_entity_and_every_entity_is_listed(truth: duckdb.DuckDBPyConnection) -> None:
-    twice = "SELECT count(*) FROM (SELECT 1 FROM crosswalk GROUP BY domain, source_system, source_key HAVING count(*) > 1)"
+    twice = (
+        "SELECT count(*) FROM (SELECT 1 FROM crosswalk GROUP BY domain, source_system, source_key HAVING count(*) > 1)"
+    )
     assert one(truth, twice) == (0,)
     lost = "SELECT count(*) FROM crosswalk ANTI JOIN entity USING (domain, entity_id)"
     assert one(truth, lost) == (0,)
@@ -249,7 +251,9 @@ def test_snapshots_are_the_true_stock(truth: duckdb.DuckDBPyConnection) -> None:
 
 def test_identifiers_have_valid_check_digits(made: Path) -> None:
     with sqlite3.connect(made / "legacy_erp.sqlite") as erp:
-        glns = [r[0] for r in erp.execute("SELECT gln FROM location UNION SELECT gln FROM vendor WHERE gln IS NOT NULL")]
+        glns = [
+            r[0] for r in erp.execute("SELECT gln FROM location UNION SELECT gln FROM vendor WHERE gln IS NOT NULL")
+        ]
         packs_gtin = [r[0] for r in erp.execute("SELECT gtin FROM item_uom")]
         gtins = [r[0] for r in erp.execute("SELECT gtin FROM item_master WHERE gtin IS NOT NULL")]
     assert len(glns) > 70
@@ -314,7 +318,9 @@ def test_file_defects_are_in_the_folders(tmp_path: Path) -> None:
             assert kind == "file_total_wrong" or whole.startswith(path.read_bytes())
         if kind == "file_duplicate":
             assert path.with_name(f"{stem}_again.{ending}").exists()
-    lines = sum(len(p.read_bytes().splitlines()) for p in (tmp_path / "n" / "north_inventory").glob("items_20260223.csv"))
+    lines = sum(
+        len(p.read_bytes().splitlines()) for p in (tmp_path / "n" / "north_inventory").glob("items_20260223.csv")
+    )
     assert lines > 300
 
 
@@ -375,7 +381,10 @@ def test_batch_records_are_ebcdic_of_fixed_length(made: Path) -> None:
     content = paths[0].read_bytes()
     assert len(content) % 53 == 0
     assert content[:3].decode("cp037") == "INV"
-    assert all(len(line) == 70 for line in next(iter(sorted((made / "legacy_batch_unread").glob("*.txt")))).read_text().splitlines())
+    assert all(
+        len(line) == 70
+        for line in next(iter(sorted((made / "legacy_batch_unread").glob("*.txt")))).read_text().splitlines()
+    )
 
 
 def test_the_erp_goes_into_any_database(made: Path, tmp_path: Path) -> None:
@@ -386,7 +395,9 @@ def test_the_erp_goes_into_any_database(made: Path, tmp_path: Path) -> None:
         count, lines = con.execute(sa.text("SELECT count(*), sum(line_no) FROM po_line")).one()
     engine.dispose()
     truth = duckdb.connect(str(tmp_path / "net" / "truth.duckdb"), read_only=True)
-    assert one(truth, "SELECT count(*) FROM fact WHERE source_system = 'legacy_erp' AND table_name = 'fact_po_line'") == (count,)
+    assert one(
+        truth, "SELECT count(*) FROM fact WHERE source_system = 'legacy_erp' AND table_name = 'fact_po_line'"
+    ) == (count,)
     assert lines > count
     assert "env:CONCORD_ERP_URL" in (tmp_path / "net" / NETWORK_FILE).read_text()
 
@@ -478,12 +489,16 @@ def test_two_items_made_one_cost_precision_and_one_made_two_costs_recall(
         truth.sql("SELECT entity_id, count(*) FROM crosswalk WHERE domain = 'supplier' GROUP BY ALL").fetchall()
     )
     all_pairs = sum(n * (n - 1) // 2 for n in suppliers.values())
-    assert have["identity.supplier.recall"] == pytest.approx((all_pairs - (suppliers["S0001"] - 1)) / all_pairs, abs=1e-12)
+    assert have["identity.supplier.recall"] == pytest.approx(
+        (all_pairs - (suppliers["S0001"] - 1)) / all_pairs, abs=1e-12
+    )
     assert have["identity.supplier.precision"] == 1
 
 
 def test_floors_and_ceilings(tmp_path: Path) -> None:
-    (tmp_path / "f.yml").write_text("floors: {identity.item.f1: 0.9, identity.gone.f1: 0.1}\nceilings: {fact.x.lost: 2}\n")
+    (tmp_path / "f.yml").write_text(
+        "floors: {identity.item.f1: 0.9, identity.gone.f1: 0.1}\nceilings: {fact.x.lost: 2}\n"
+    )
     have = [Measure("identity", "item", "f1", 0.89), Measure("fact", "x", "lost", 2.0)]
     assert below_floors(have, tmp_path / "f.yml") == [
         "identity.item.f1 is 0.89, below 0.9",
