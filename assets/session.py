@@ -245,16 +245,28 @@ class SyncSession:
         return state if days is None else replace(state, seen={})
 
     def _pull_feed(self, feed: FeedId, state: FeedState, days: tuple[date, date] | None) -> FeedReport:
+        """Land what is new of a feed. A bad offer does not stop the next ones; an absent source does."""
         report = FeedReport(".".join(feed))
         self.progress(f"pulling {report.feed}")
+        problems: list[str] = []
         try:
             connector = self.connector(*feed)
             for offer in _with_retries(lambda: list(connector.discover(state, sweep=self.sweeps))):
                 if days is None or self._within(offer.as_of, days):
-                    self._land(report, connector, offer, state)
+                    problems += self._try_to_land(report, connector, offer, state)
         except ConcordError as error:
-            report.error = str(error)
+            problems.append(str(error))
+        report.error = "; ".join(problems) or None
         return report
+
+    def _try_to_land(self, report: FeedReport, connector: Connector, offer: Offer, state: FeedState) -> list[str]:
+        try:
+            self._land(report, connector, offer, state)
+        except ConcordError as error:
+            if error.retryable:
+                raise
+            return [str(error)]
+        return []
 
     def _land(self, report: FeedReport, connector: Connector, offer: Offer, state: FeedState) -> None:
         report.offered += 1

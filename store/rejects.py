@@ -53,11 +53,13 @@ def keep(
     now: datetime,
     change_seq: int,
     taken: bool,
+    repeated: bool,
 ) -> None:
     """Make `temp.rejects` what is known of this delivery's refused rows.
 
     A reject of an earlier reading that is not among them was `replayed` if the delivery is `taken` now and nothing
-    else is wrong with its row; else it is replaced by what is wrong now.
+    else is wrong with its row; else it is replaced by what is wrong now. Of a delivery that turns out to be `repeated`
+    (it says what the one before it said) none is kept: that one has them.
     """
     identity = {"delivery_id": delivery.delivery_id}
     con.execute(sql("staging/number_rejects"), identity)
@@ -66,7 +68,7 @@ def keep(
         "WHERE delivery_id = $delivery_id",
         identity,
     )
-    _retire(con, delivery, change_seq, taken=taken)
+    _retire(con, delivery, change_seq, replaced=repeated or not taken)
     _write_waivers(con, [waiver for waiver in waivers if waiver.delivery_id == delivery.delivery_id])
     con.execute(
         sql("staging/insert_rejects"),
@@ -91,13 +93,13 @@ def _write_waivers(con: duckdb.DuckDBPyConnection, waivers: Sequence[Waiver]) ->
         con.executemany("INSERT INTO temp.waivers VALUES (?, ?, ?, ?, ?)", rows)
 
 
-def _retire(con: duckdb.DuckDBPyConnection, delivery: Delivery, change_seq: int, *, taken: bool) -> None:
+def _retire(con: duckdb.DuckDBPyConnection, delivery: Delivery, change_seq: int, *, replaced: bool) -> None:
     """Earlier rejects of the delivery that are refused again, refused otherwise, or not refused any more."""
     con.execute(
         "DELETE FROM ops.rejected_record AS p WHERE p.delivery_id = $delivery_id AND ("
-        "NOT $taken OR EXISTS (SELECT 1 FROM temp.numbered AS n WHERE n.reject_id = p.reject_id"
+        "$replaced OR EXISTS (SELECT 1 FROM temp.numbered AS n WHERE n.reject_id = p.reject_id"
         " OR (n.record = p.record AND n.row_no = p.row_no)))",
-        {"delivery_id": delivery.delivery_id, "taken": taken},
+        {"delivery_id": delivery.delivery_id, "replaced": replaced},
     )
     con.execute(
         "UPDATE ops.rejected_record SET state = 'replayed', replay_delivery_id = $delivery_id, "

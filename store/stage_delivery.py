@@ -101,7 +101,8 @@ def stage_delivery(
         result, totals = _stage(stage, delivery, change_seq, was_applied=was_applied)
     now = datetime.now(UTC)
     taken = result.state != "quarantined"
-    rejects.keep(stage.con, delivery, stage.waivers, now=now, change_seq=change_seq, taken=taken)
+    repeated = result.state == "duplicate"
+    rejects.keep(stage.con, delivery, stage.waivers, now=now, change_seq=change_seq, taken=taken, repeated=repeated)
     _record(stage, delivery, result, totals, now, change_seq)
     crash_point("staging.after_apply")
     return result

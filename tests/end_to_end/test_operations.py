@@ -49,9 +49,14 @@ def test_a_source_that_is_down_is_named_and_the_others_go_on(home: Home) -> None
     arrived = home.path / "sample" / "north_inventory" / "receipts_20260112.csv"
     text = arrived.with_name("receipts_20260108.csv").read_text("utf-8")
     arrived.write_text(text.replace("R2600", "R9900"), "utf-8")
+    undated = arrived.with_name("receipts_20261399.csv")  # there is no such day
+    undated.write_text(text, "utf-8")
     before = home.one("SELECT count(*) FROM conformed.fact_receipt_line")
     done = home.sync(check=1)
+    undated.unlink()
     assert "not read: legacy_erp.item" in done.stdout
+    assert "not read: north_inventory.receipt" in done.stdout
+    assert "receipts_20261399.csv" in done.stdout
     assert "published version 2" in done.stdout
     assert home.one("SELECT count(*) FROM conformed.fact_receipt_line") > before
     assert home.one("SELECT count(*) FROM conformed.fact_po_line WHERE is_deleted_at_source") == 0

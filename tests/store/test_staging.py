@@ -474,6 +474,21 @@ def test_a_late_document_does_not_outlast_a_later_one_that_restated_what_stood(
     ]
 
 
+def test_a_delivery_that_turns_out_to_repeat_the_one_before_it_leaves_the_refusals_to_that_one(
+    working: Working, landing: Landing
+) -> None:
+    twice = [{"id": "a", "qty": 1}, {"id": "a", "qty": 2}, {"id": "b", "qty": 1}, {"id": "c", "qty": 1}]
+    feed = contract(reject_threshold=0.6)
+    deliver(working, landing, feed, Sent(twice, day(2)))
+    first = land(landing, feed, Sent(twice, day(1))).delivery
+    stage(working, landing, feed)
+    assert first is not None
+    assert rejected(working, "delivery_id, row_no, state") == [
+        (first.delivery_id, 2, "open"),
+        (first.delivery_id, 3, "open"),
+    ]
+
+
 ROWS = st.dictionaries(st.sampled_from("abcd"), st.integers(0, 3), max_size=4)
 DUPLICATED = st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 2)), max_size=5)
 
