@@ -113,7 +113,8 @@ def resolve_secret(text: str) -> str:
     value = os.environ.get(name)
     if value is None:
         raise ConfigurationError(
-            f"environment variable {name} is not set", hint=f"Set {name} to the source's connection URL"
+            f"environment variable {name} is not set",
+            hint=f"Set {name} to where the source is: the URL of a database, the folder of files",
         )
     return value
 
