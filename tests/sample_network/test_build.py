@@ -507,3 +507,9 @@ def test_floors_and_ceilings(tmp_path: Path) -> None:
     (tmp_path / "f.yml").write_text("limits: {}\n")
     with pytest.raises(ValueError, match="floors"):
         below_floors(have, tmp_path / "f.yml")
+
+
+def test_the_page_lists_every_defect_with_its_rate() -> None:
+    page = (packs.ROOT / "docs" / "sample-network.md").read_text("utf-8")
+    for kind in kinds():
+        assert f"| `{kind.name}` | {kind.ppm:,} {kind.unit} | {kind.outcome} | {kind.note} |" in page
