@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
 SIZES = ("3x30", "10x30", "100x30")
 
 
@@ -51,13 +52,11 @@ def main() -> None:
         facilities, days = (int(n) for n in sys.argv[2].split("x"))
         print(json.dumps(measure(facilities, days, Path(sys.argv[3]))))
         return
-    print(
-        f"{'hospitals x days':>16} {'fact rows':>12} {'files':>8} {'seconds':>8} {'rows/s':>10} {'MB':>8} {'peak MB':>8}"
-    )
+    print(f"{'size':>8} {'fact rows':>12} {'files':>8} {'seconds':>8} {'rows/s':>10} {'MB':>8} {'peak MB':>8}")
     for size in sys.argv[1:] or SIZES:
         m = in_a_process(size)
         print(
-            f"{size:>16} {m['facts']:>12,.0f} {m['files']:>8,.0f} {m['seconds']:>8.1f} "
+            f"{size:>8} {m['facts']:>12,.0f} {m['files']:>8,.0f} {m['seconds']:>8.1f} "
             f"{m['facts'] / m['seconds']:>10,.0f} {m['mb']:>8,.0f} {m['peak_mb']:>8,.0f}"
         )
 

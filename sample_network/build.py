@@ -15,7 +15,7 @@ import yaml
 
 from sample_network.model.plan import Plan
 from sample_network.model.world import WAREHOUSE, live_through, open_world
-from sample_network.systems.drop import Drop
+from sample_network.systems.drop import Drop, Writers
 from sample_network.systems.edi import write_edi
 from sample_network.systems.erp import DATABASE, SqliteSink, UrlSink, write_masters, write_site_orders
 from sample_network.systems.sites import write_site
@@ -47,15 +47,15 @@ def build(out: Path, plan: Plan, erp_url: str | None = None, memory_limit: str =
     con = open_world(plan, memory_limit, threads)
     try:
         store.begin(con, out / store.FILE, plan)
-        with _sink(out, erp_url) as sink:
+        with _sink(out, erp_url) as sink, Writers() as writers:
             write_masters(con, sink)
-            _write_shared(con, out, plan)
+            _write_shared(con, out, plan, writers)
             for facility_no, zone, source, dialect in _sites(con):
                 live_through(con, facility_no)
-                write_site(_drop(con, out, plan, source, zone), facility_no, dialect)
-                write_edi(con, out)
+                write_site(_drop(con, out, plan, source, zone, writers), facility_no, dialect)
+                write_edi(con, out, writers)
                 write_site_orders(con, sink)
-                write_suite(_drop(con, out, plan, "cloud_erp", zone), CLOUD_INVOICES)
+                write_suite(_drop(con, out, plan, "cloud_erp", zone, writers), CLOUD_INVOICES)
                 write_unread_site(con, out)
                 store.note_site(con)
         facts, files, defects = (_count(con, table) for table in ("fact", "file", "defect"))
@@ -70,13 +70,13 @@ def _sink(out: Path, erp_url: str | None) -> AbstractContextManager[SqliteSink |
     return UrlSink(erp_url) if erp_url else SqliteSink(out / DATABASE)
 
 
-def _drop(con: duckdb.DuckDBPyConnection, out: Path, plan: Plan, source: str, zone: str) -> Drop:
-    return Drop(con, out, source, zone, plan.hourly, plan.end.replace(tzinfo=None))
+def _drop(con: duckdb.DuckDBPyConnection, out: Path, plan: Plan, source: str, zone: str, writers: Writers) -> Drop:
+    return Drop(con, out, source, zone, plan.hourly, plan.end.replace(tzinfo=None), writers)
 
 
-def _write_shared(con: duckdb.DuckDBPyConnection, out: Path, plan: Plan) -> None:
-    write_suite(_drop(con, out, plan, "procurement", HEAD_ZONE), PROCUREMENT)
-    write_suite(_drop(con, out, plan, "cloud_erp", HEAD_ZONE), CLOUD_MASTERS)
+def _write_shared(con: duckdb.DuckDBPyConnection, out: Path, plan: Plan, writers: Writers) -> None:
+    write_suite(_drop(con, out, plan, "procurement", HEAD_ZONE, writers), PROCUREMENT)
+    write_suite(_drop(con, out, plan, "cloud_erp", HEAD_ZONE, writers), CLOUD_MASTERS)
     write_unread_network(con, out)
 
 

@@ -7,7 +7,9 @@ the lines say (the .sql files of this folder).
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -20,6 +22,7 @@ from sample_network.model.world import script
 
 HERE = Path(__file__).parent
 A_DAY = timedelta(days=1)
+_FILES_UNDER_WAY = 64
 #: Stands in SQL texts for a byte that is no UTF-8.
 BAD_BYTE = (b"\x01", b"\xe9")
 
@@ -62,6 +65,33 @@ class DropFile:
     content: bytes
 
 
+class Writers:
+    """Writes files beside the work of the database: making a file costs more than its bytes.
+
+    A context manager; leaving it waits, and raises what went wrong (OSError).
+    """
+
+    def __init__(self, threads: int = 4) -> None:
+        self.pool = ThreadPoolExecutor(threads)
+        self.under_way: deque[Future[int]] = deque()
+
+    def __enter__(self) -> Writers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self.pool:
+            self._settle(0)
+
+    def write(self, path: Path, content: bytes) -> None:
+        """Writes a file some time soon; waits where too many are under way, so that memory stays bounded."""
+        self.under_way.append(self.pool.submit(path.write_bytes, content))
+        self._settle(_FILES_UNDER_WAY)
+
+    def _settle(self, allowed: int) -> None:
+        while len(self.under_way) > allowed:
+            self.under_way.popleft().result()
+
+
 @dataclass(frozen=True, slots=True)
 class Drop:
     """A source's drop folder below `root`, filled up to `until` (UTC, without zone)."""
@@ -72,6 +102,7 @@ class Drop:
     zone: str
     hourly: bool
     until: datetime
+    writers: Writers
 
     def emit(self, layout: Layout, lines_sql: str) -> None:
         """Writes the files of a feed and leaves the tables out_line and out_file for the truth.
@@ -94,7 +125,7 @@ class Drop:
             for name, content, available in _versions(file, layout):
                 path = folder / name
                 if available <= self.until and not path.exists():
-                    path.write_bytes(content)
+                    self.writers.write(path, content)
 
     def _files(self, layout: Layout) -> Iterator[DropFile]:
         """The files, each with its lines."""

@@ -10,12 +10,12 @@ from pathlib import Path
 import duckdb
 
 from sample_network.model.world import script
-from sample_network.systems.drop import HERE
+from sample_network.systems.drop import HERE, Writers
 
 FOLDER = "edi"
 
 
-def write_edi(con: duckdb.DuckDBPyConnection, root: Path) -> None:
+def write_edi(con: duckdb.DuckDBPyConnection, root: Path, writers: Writers) -> None:
     """The documents of the site the world is at, a file per day and set. A file that is there already stays."""
     con.execute(script("edi.sql", HERE))
     folder = root / FOLDER
@@ -24,4 +24,4 @@ def write_edi(con: duckdb.DuckDBPyConnection, root: Path) -> None:
     for name, text in files:
         path = folder / name
         if not path.exists():
-            path.write_bytes(text.encode("ascii"))
+            writers.write(path, text.encode("ascii"))

@@ -204,7 +204,8 @@ def test_erp_rows_are_the_facts_of_the_truth(made: Path, truth: duckdb.DuckDBPyC
             n, cents = erp.execute(
                 f"SELECT count(*), sum(CAST(round(ext_amount * 10000) AS INTEGER)) FROM {table}"
             ).fetchone()
-            sql = f"SELECT count(*), sum(amount) FROM fact WHERE source_system = 'legacy_erp' AND table_name = 'fact_{table}'"
+            facts = f"FROM fact WHERE source_system = 'legacy_erp' AND table_name = 'fact_{table}'"
+            sql = f"SELECT count(*), sum(amount) {facts}"
             assert one(truth, sql) == (n, Decimal(cents) / 10000)
 
 
@@ -222,16 +223,16 @@ def test_what_was_received_was_moved_and_stock_adds_up(truth: duckdb.DuckDBPyCon
         WITH last AS (SELECT max(day) AS day FROM stock), first AS (SELECT min(day) AS day FROM stock),
         by_item AS (
             SELECT f.source_system, f.item_id, sum(f.qty_base) AS change FROM fact AS f, first
-            WHERE f.event_date > first.day AND f.source_system IN ('north_inventory', 'south_inventory', 'h03_inventory')
-                AND (f.table_name = 'fact_receipt_line' OR f.table_name = 'fact_stock_movement') AND f.item_id IS NOT NULL
+            WHERE f.event_date > first.day AND f.source_system LIKE '%_inventory' AND f.item_id IS NOT NULL
+                AND f.table_name IN ('fact_receipt_line', 'fact_stock_movement')
             GROUP BY ALL),
         moved AS (
             SELECT concat(lower(s.facility), '_inventory') AS source_system, s.item_id,
-                max(s.on_hand_qty) FILTER (WHERE s.day = last.day) - max(s.on_hand_qty) FILTER (WHERE s.day = first.day) AS change
+                max(s.on_hand_qty) FILTER (WHERE s.day = last.day)
+                    - max(s.on_hand_qty) FILTER (WHERE s.day = first.day) AS change
             FROM stock AS s, last, first WHERE s.facility <> 'DC1' GROUP BY ALL)
         SELECT count(*), count(*) FILTER (WHERE m.change <> coalesce(b.change, 0))
-        FROM moved AS m LEFT JOIN by_item AS b USING (source_system, item_id)
-        WHERE NOT EXISTS (SELECT 1 FROM fact AS u WHERE u.source_system = m.source_system AND u.item_id IS NULL AND FALSE)"""
+        FROM moved AS m LEFT JOIN by_item AS b USING (source_system, item_id)"""
     items, off = one(truth, balance)
     unknown = one(truth, "SELECT count(*) FROM defect WHERE kind = 'item_unknown' AND feed = 'receipt'")
     assert int(str(items)) > 1000
@@ -448,9 +449,8 @@ DAMAGE = {
     "(SELECT min(_source_key) FROM conformed.fact_stock_snapshot)": {"fact.fact_stock_snapshot.wrong_qty": 1},
     "UPDATE conformed.fact_invoice_line SET ext_amount = ext_amount + 1 WHERE _source_key = "
     "(SELECT min(_source_key) FROM conformed.fact_invoice_line)": {"fact.fact_invoice_line.wrong_amount": 1},
-    "INSERT INTO conformed.fact_po_line SELECT * REPLACE ('made up' AS _source_key) FROM conformed.fact_po_line LIMIT 1": {
-        "fact.fact_po_line.extra": 1
-    },
+    "INSERT INTO conformed.fact_po_line SELECT * REPLACE ('made up' AS _source_key) FROM conformed.fact_po_line "
+    "LIMIT 1": {"fact.fact_po_line.extra": 1},
     "DELETE FROM ops.rejected_record WHERE rule_id = 'expiry_impossible'": {"defect.expiry_impossible.caught": 0},
 }
 
@@ -476,7 +476,8 @@ def test_two_items_made_one_cost_precision_and_one_made_two_costs_recall(
     with duckdb.connect(str(tmp_path / "merged.duckdb")) as con:
         con.execute("UPDATE conformed.bridge_item_xref SET item_sk = 1 WHERE item_sk = 2")
         con.execute(
-            "UPDATE conformed.bridge_supplier_xref SET supplier_sk = 999 WHERE supplier_sk = 1 AND source_system = 'procurement'"
+            "UPDATE conformed.bridge_supplier_xref SET supplier_sk = 999 "
+            "WHERE supplier_sk = 1 AND source_system = 'procurement'"
         )
     have = figures(tmp_path / "merged.duckdb", made)
     truth = duckdb.connect(str(made / "truth.duckdb"), read_only=True)
