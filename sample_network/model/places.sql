@@ -2,14 +2,14 @@
 CREATE OR REPLACE TABLE facility AS
 SELECT
     CAST(n AS INTEGER) AS facility_no,
-    CASE n WHEN 0 THEN 'DC1' WHEN 1 THEN 'NORTH' WHEN 2 THEN 'SOUTH' ELSE concat('H', lpad(CAST(n AS VARCHAR), 2, '0')) END AS code,
+    CASE n WHEN 0 THEN 'DC1' WHEN 1 THEN 'NORTH' WHEN 2 THEN 'SOUTH' ELSE printf('H%02d', n) END AS code,
     CASE n WHEN 0 THEN 'Valley Distribution Center' WHEN 1 THEN 'North Valley Hospital' WHEN 2 THEN 'South Valley Hospital'
         ELSE concat(pick(['Mercy', 'St. Anne', 'County General', 'Lakeview', 'Pioneer', 'Sacred Heart', 'Union', 'Prairie'], dice('hospital', n), 0),
             ' ', pick(['Hospital', 'Medical Center', 'Regional'], dice('hospital', n), 8), ' ', n) END AS name,
     ['America/New_York', 'America/New_York', 'America/Chicago', 'America/Denver', 'America/Phoenix', 'America/Los_Angeles'][CASE WHEN n = 0 THEN 1 ELSE 1 + (n - 1) % 6 END] AS zone,
     CASE WHEN n = 0 THEN 'warehouse' ELSE ['inventory', 'stockroom', 'parlevel'][1 + (n - 1) % 3] END AS dialect,
     CASE WHEN n = 0 THEN 'warehouse' WHEN n = 1 THEN 'north_inventory' WHEN n = 2 THEN 'south_inventory'
-        ELSE concat('h', lpad(CAST(n AS VARCHAR), 2, '0'), '_inventory') END AS source,
+        ELSE printf('h%02d_inventory', n) END AS source,
     -- The day from which the cloud ERP keeps the hospital's invoices; none: not in sight.
     CAST(CASE WHEN n = 0 THEN NULL ELSE 10 + 7 * ((n - 1) % 6) END AS INTEGER) AS cloud_day
 FROM range(0, CAST(getvariable('facilities') AS INTEGER) + 1) AS t (n)

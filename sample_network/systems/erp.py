@@ -73,8 +73,12 @@ class UrlSink:
 
     def __init__(self, url: str) -> None:
         self.engine = sa.create_engine(url)
+        self.is_mysql = self.engine.dialect.name in {"mysql", "mariadb"}
+        schema = script("erp_schema.sql", HERE)
+        if self.is_mysql:  # TIMESTAMP has whole seconds there, and changes by itself
+            schema = schema.replace("TIMESTAMP", "DATETIME(6)")
         with self.engine.begin() as con:
-            for statement in script("erp_schema.sql", HERE).split(";"):
+            for statement in schema.split(";"):
                 if statement.strip():
                     con.execute(sa.text(statement))
         self.metadata = sa.MetaData()
@@ -89,9 +93,8 @@ class UrlSink:
     def fill(self, table: str, rows: Iterable[Row]) -> None:
         """Adds rows to a table."""
         columns = list(self.metadata.tables[table].columns)
-        insert = sa.text(
-            f"INSERT INTO {table} VALUES ({', '.join(f'CAST(:{c.name} AS {_cast(c.type)})' for c in columns)})"
-        )
+        values = ", ".join(f"CAST(:{c.name} AS {_cast(c.type, self.is_mysql)})" for c in columns)
+        insert = sa.text(f"INSERT INTO {table} VALUES ({values})")
         names = [c.name for c in columns]
         with self.engine.begin() as con:
             for block in _blocks(rows):
@@ -99,14 +102,14 @@ class UrlSink:
                 con.execute(insert, [dict(zip(names, row, strict=True)) for row in texts])
 
 
-def _cast(kind: sa.types.TypeEngine[object]) -> str:
-    """The type as CAST takes it in PostgreSQL and MariaDB."""
+def _cast(kind: sa.types.TypeEngine[object], is_mysql: bool) -> str:
+    """The type as CAST takes it."""
     if isinstance(kind, sa.Integer):
         return "DECIMAL(18, 0)"
     if isinstance(kind, sa.Numeric):
         return f"DECIMAL({kind.precision}, {kind.scale})"
     if isinstance(kind, sa.DateTime):
-        return "TIMESTAMP" if "timestamp" in type(kind).__name__.lower() else "DATETIME(6)"
+        return "DATETIME(6)" if is_mysql else "TIMESTAMP"
     if isinstance(kind, sa.Date):
         return "DATE"
     return "CHAR(60)" if not isinstance(kind, sa.String) else f"CHAR({kind.length or 60})"

@@ -26,10 +26,12 @@ from connectors.network import Network
 from sample_network.build import NETWORK_FILE, build
 from sample_network.mess.kinds import kinds, macros
 from sample_network.model.plan import FIRST_DAY, Plan
+from sample_network.model.world import open_world
 from sample_network.score import Measure, below_floors, score
 from sample_network.systems.sites import LAYOUTS
 from sample_network.systems.unread import packed_decimals
 from tests.feeds import packs
+from tests.postgres import PostgresServer
 
 SMALL = Plan(seed=11, facilities=3, days=15)
 HERE = Path(__file__).parent
@@ -401,6 +403,29 @@ def test_the_erp_goes_into_any_database(made: Path, tmp_path: Path) -> None:
     ) == (count,)
     assert lines > count
     assert "env:CONCORD_ERP_URL" in (tmp_path / "net" / NETWORK_FILE).read_text()
+
+
+@pytest.mark.postgres
+def test_the_erp_in_postgresql_says_what_the_file_says(postgres: PostgresServer, made: Path, tmp_path: Path) -> None:
+    postgres.psql("postgres", "CREATE DATABASE sample_erp")
+    build(tmp_path / "net", Plan(seed=11, facilities=1, days=3), erp_url=postgres.url("sample_erp"))
+    build(tmp_path / "file", Plan(seed=11, facilities=1, days=3))
+    query = "SELECT count(*), sum(ext_amount), min(po_no), max(item_no), count(updated_at) FROM po_line"
+    told = postgres.psql("sample_erp", query).strip().split("|")
+    with sqlite3.connect(tmp_path / "file" / "legacy_erp.sqlite") as erp:
+        count, amount, *rest = erp.execute(query).fetchone()
+    assert (int(told[0]), told[2:]) == (count, [str(value) for value in rest])
+    assert float(told[1]) == pytest.approx(amount)
+    stamps = postgres.psql("sample_erp", "SELECT min(created_at) FROM po_line").strip()
+    with sqlite3.connect(tmp_path / "file" / "legacy_erp.sqlite") as erp:
+        assert erp.execute("SELECT min(created_at) FROM po_line").fetchone()[0] == stamps
+
+
+def test_codes_of_a_large_network_differ() -> None:
+    con = open_world(Plan(facilities=120, days=1))
+    assert one(con, "SELECT count(*), count(DISTINCT code), count(DISTINCT source) FROM facility") == (121, 121, 121)
+    places, codes, glns = one(con, "SELECT count(*), count(DISTINCT code), count(DISTINCT gln) FROM place")
+    assert places == codes == glns
 
 
 # -- the scorer --------------------------------------------------------------------------------------------
