@@ -30,9 +30,9 @@ from assets.settings import Settings, package_root
 from connectors.catalogue import check_network, load_feeds, load_network
 from connectors.contract import FeedContract
 from connectors.errors import ConcordError, ConfigurationError
-from connectors.interface import Connector, FeedState, Offer
+from connectors.interface import Batch, Connector, Delivery, FeedState, Offer
 from connectors.network import Network
-from connectors.registry import connector_for
+from connectors.registry import connector_for, reader_for
 from expectations.gate import DqResult, rows_of, validate, warm_up
 from expectations.promise import TablePromise, load_promises
 from mastering.engine import MasterOutcome, master_domain
@@ -141,6 +141,10 @@ class SyncSession:
             network_dir=self.settings.network_path.parent,
             home=self.settings.home,
         )
+
+    def reader(self, source: str, feed: str) -> Callable[[Delivery], Iterator[Batch]]:
+        """Reads landed deliveries of one feed; the source itself need not be there."""
+        return reader_for(self.contract(source, feed), source, self.network.sources[source])
 
     def contract(self, source: str, feed: str) -> FeedContract:
         """The contract of one feed."""
@@ -302,7 +306,7 @@ class SyncSession:
             self.contract(source, feed),
             source,
             self.landing.deliveries(source, feed),
-            self.connector(source, feed).read,
+            self.reader(source, feed),
             waivers=self.control.waivers(),
             again=self._again.pop((source, feed), ()),
         )

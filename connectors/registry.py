@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from connectors.contract import FeedContract
 from connectors.errors import ConfigurationError
-from connectors.interface import Connector
+from connectors.interface import Batch, Connector, Delivery
 from connectors.network import Source, resolve_location, resolve_url
 
 
@@ -18,12 +19,22 @@ def connector_for(
     Raises ConfigurationError when the source has no place for this kind of feed, or names an unset variable.
     """
     if contract.format.kind == "table":
+        url = resolve_url(_given(source.url, "url", source_name), network_dir=network_dir, home=home)
+        return _connector(contract, source_name, source.model_copy(update={"url": url}), Path())
+    location = _given(source.location, "location", source_name)
+    return _connector(contract, source_name, source, resolve_location(location, network_dir=network_dir, home=home))
+
+
+def reader_for(contract: FeedContract, source_name: str, source: Source) -> Callable[[Delivery], Iterator[Batch]]:
+    """Reads landed deliveries of one feed (`Connector.read`): needs neither the source's place nor its secret."""
+    return _connector(contract, source_name, source, Path()).read
+
+
+def _connector(contract: FeedContract, source_name: str, source: Source, folder: Path) -> Connector:
+    if contract.format.kind == "table":
         from connectors.database import DatabaseConnector
 
-        url = resolve_url(_given(source.url, "url", source_name), network_dir=network_dir, home=home)
-        return DatabaseConnector(contract, source_name, source.model_copy(update={"url": url}))
-    location = _given(source.location, "location", source_name)
-    folder = resolve_location(location, network_dir=network_dir, home=home)
+        return DatabaseConnector(contract, source_name, source)
     if contract.format.kind == "x12":
         from connectors.x12 import X12Connector
 

@@ -126,7 +126,7 @@ def run_replay(network: str | None, home: Path | None, feed_id: str, delivery: s
             session.landing,
             session.contract(source, feed),
             source,
-            session.connector(source, feed).read,
+            session.reader(source, feed),
             delivery,
             control=session.control,
         )

@@ -99,16 +99,25 @@ def print_explanation(
     promises = load_promises(package_root() / "expectations" / "tables")
     reader = LandedRows(settings.network, settings.home)
     explanation = explain(settings.home, promises, table, key, column, reader)
-    for line in explanation.lines():
+    hints = [
+        f"hint: network {settings.network} has no feed {feed}: to see its rows, name the network that was synced "
+        "(--network, CONCORD_NETWORK)"
+        for feed in sorted(reader.unknown)
+    ]
+    for line in [*explanation.lines(), *hints]:
         out.print(plain(line), soft_wrap=True, highlight=False)
 
 
 class LandedRows:
-    """Reads single rows of landed deliveries again, by their place: a `store.evidence.RowReader`."""
+    """Reads single rows of landed deliveries again, by their place: a `store.evidence.RowReader`.
+
+    `unknown`: feeds of rows it was asked for that the network does not have.
+    """
 
     def __init__(self, network: str, home: Path) -> None:
         self._network = network
         self._home = home
+        self.unknown: set[str] = set()
 
     def __call__(self, delivery_id: str, row_no: int) -> Mapping[str, str] | None:
         """The row under its contract's column names, patient columns left out; None where it is not there any more."""
@@ -120,6 +129,7 @@ class LandedRows:
             return None
         session = SyncSession(load_settings(self._network, self._home))
         if delivery.feed not in session.enabled.get(delivery.source, ("", {}))[1]:
+            self.unknown.add(delivery.feed_id)
             return None
         return _row(session, delivery, row_no)
 
@@ -130,7 +140,7 @@ def _row(session: object, delivery: Delivery, row_no: int) -> Mapping[str, str] 
     from assets.session import SyncSession
 
     assert isinstance(session, SyncSession)
-    for batch in session.connector(delivery.source, delivery.feed).read(delivery):
+    for batch in session.reader(delivery.source, delivery.feed)(delivery):
         found = batch.rows.filter(pc.equal(batch.rows.column(ROW_NO), row_no))
         for row in found.to_pylist():
             return {name: str(value) for name, value in row.items() if value is not None and name != ROW_NO}

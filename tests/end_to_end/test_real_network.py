@@ -436,6 +436,15 @@ def test_a_second_sync_publishes_nothing(synced: Home) -> None:
     assert len(list((synced.path / "published").glob("reporting-*.duckdb"))) == 1
 
 
+def test_a_fact_explains_itself_by_its_row_and_says_which_network_that_takes(synced: Home) -> None:
+    told = Home(synced.path, synced.network).run("explain", "fact_receipt_line", f"{ERP}|1", "lot_no").stdout
+    lot = synced.one("SELECT lot_no FROM conformed.fact_receipt_line WHERE _source_key = '1'")
+    assert f"lot_no = {lot}" in told
+    assert "internal_quantity=100.000000" in told
+    other = synced.run("explain", "fact_receipt_line", f"{ERP}|1", "lot_no", CONCORD_NETWORK="sample").stdout
+    assert f"network sample has no feed {ERP}.stock_move" in other
+
+
 def test_the_store_is_rebuilt_from_landing_alone(synced: Home, tmp_path: Path) -> None:
     home = Home(tmp_path / "home", synced.network, synced.env)
     shutil.copytree(synced.path, home.path, symlinks=True)
@@ -444,11 +453,22 @@ def test_the_store_is_rebuilt_from_landing_alone(synced: Home, tmp_path: Path) -
     identity = "SELECT value FROM ops.meta WHERE key = 'working_id'"
     lost = working(home, identity)
     (home.path / "working.duckdb").unlink()
+    home.env = {}  # no source can be reached
     home.run("rebuild")
     after = home.manifest()
     assert working(home, identity) != lost
     assert {name: after[name] for name in HASHES} == {name: before[name] for name in HASHES}
     assert [home.query(bridge) for bridge in bridges] == ids
+
+
+def test_a_source_whose_place_is_not_set_is_named_and_the_others_go_on(synced: Home, tmp_path: Path) -> None:
+    env = {name: value for name, value in synced.env.items() if name != "CONCORD_OPENBOXES_DIR"}
+    home = Home(tmp_path / "home", synced.network, env)
+    shutil.copytree(synced.path, home.path, symlinks=True)
+    done = home.sync(check=1)
+    assert f"not read: {BOXES}.product: environment variable CONCORD_OPENBOXES_DIR is not set" in done.stdout
+    assert "failed" not in done.stdout
+    assert home.content_hash == synced.content_hash
 
 
 # -- any order, any name, any engine ----------------------------------------------------------------------
