@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import sys
 import time
@@ -264,14 +265,16 @@ def print_where_to_look(report: SyncReport, settings: Settings, out: Console) ->
     """The next commands a reader may want."""
     if report.version is None:
         return
+    as_now = os.environ.get("CONCORD_NETWORK", "sample") == settings.network
+    network = "" if as_now else f" --network {shlex.quote(settings.network)}"
     lines = [
         f"store      {settings.home / 'published' / 'reporting.duckdb'}",
         'look       concord query "SELECT item_no, description FROM v1.dim_item LIMIT 5"',
-        "why        concord explain dim_item 1",
+        f"why        concord explain dim_item 1{network}",
     ]
     if any(feed.rows_rejected or feed.quarantined for feed in report.feeds.values()):
         lines.append("refused    concord quarantine list")
-    lines.append("runs       concord ui")
+    lines.append(f"runs       concord ui{network}")
     out.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
 
 
