@@ -6,6 +6,7 @@ SQL, parsing. Everything is idempotent: a killed sync is repeated by simply runn
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import threading
@@ -346,22 +347,47 @@ class SyncSession:
                 "CREATE TABLE IF NOT EXISTS master.progress (domain VARCHAR NOT NULL, change_seq BIGINT NOT NULL)"
             )
             done = con.execute("SELECT change_seq FROM master.progress WHERE domain = ?", [domain]).fetchall()
+            anew = self.working.meta(_mastered(domain)) != self._made_from(domain)
             outcome = master_domain(
                 con,
                 self.domains[domain],
                 lambda at: self.intake.intake_sql(domain, at),
-                self.intake.change_points(con, domain, done[0][0] if done else 0),
+                self.intake.change_points(con, domain, done[0][0] if done and not anew else 0),
                 Ledger(self.control),
                 seq,
                 datetime.now(UTC),
                 source_systems={source: system for source, (system, _) in self.enabled.items()},
                 secret_key=home_secret(self.settings.home),
+                anew=anew,
             )
+            if outcome.vanished:
+                self._renew_identity(domain)
+            self.working.set_meta(_mastered(domain), self._made_from(domain))
             con.execute("DELETE FROM master.progress WHERE domain = ?", [domain])
             con.execute("INSERT INTO master.progress VALUES (?, ?)", [domain, seq])
         report = _domain_report(outcome)
         self.report.domains.append(report)
         return report
+
+    def _made_from(self, domain: str) -> str:
+        """What a domain follows from beside changed rows: which working database, and what supplies it.
+
+        Where it is another than last time, rows may have vanished without a trace, and moments of rows that were
+        staged long ago count for the first time.
+        """
+        text = f"{self.working.working_id}|{self.intake.intake_sql(domain)}"
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _renew_identity(self, domain: str) -> None:
+        """Records of a domain have vanished: what refers to them, golden records and facts, is computed again.
+
+        Domains that come before this one refer to none of it; they stay as they are.
+        """
+        earlier = DOMAIN_ORDER[: DOMAIN_ORDER.index(domain)]
+        standing = [one for one in earlier if self.working.meta(_mastered(one)) == self._made_from(one)]
+        self.working.renew_identity()
+        for one in standing:
+            self.working.set_meta(_mastered(one), self._made_from(one))
 
     def _prepare_intake(self) -> None:
         """The intake views fit the staged tables, once per sync."""
@@ -452,6 +478,11 @@ class SyncSession:
                 yield f"{source}.{feed}", self.offers(source, feed), None
             except ConcordError as error:
                 yield f"{source}.{feed}", [], str(error)
+
+
+def _mastered(domain: str) -> str:
+    """Key of `ops.meta` under which stands what a domain was made from."""
+    return f"mastered.{domain}"
 
 
 def code_version() -> str:

@@ -38,6 +38,8 @@ class MasterOutcome:
     `statements_removed`: rows of master.statement that came and went.
     `golden`: golden records. `changed_golden`: those with another row.
     `reached`: records whose identity was looked at. `minted`, `merged`, `split`: golden ids new, redirected, parted.
+    `vanished`: records that are gone without a tombstone (their source left, or supplies them no more): no change
+    counter tells that what refers to them must be computed again.
     `findings`: kind -> how many are open.
     """
 
@@ -52,12 +54,13 @@ class MasterOutcome:
     minted: int
     merged: int
     split: int
+    vanished: int = 0
     findings: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def changed(self) -> bool:
         """Whether anything differs from before."""
-        return bool(self.changed_records or self.changed_golden or self.minted or self.merged)
+        return bool(self.changed_records or self.changed_golden or self.minted or self.merged or self.vanished)
 
 
 def master_domain(
@@ -71,6 +74,7 @@ def master_domain(
     *,
     source_systems: Mapping[str, str] | None = None,
     secret_key: bytes | None = None,
+    anew: bool = False,
 ) -> MasterOutcome:
     """Bring one domain up to its intake.
 
@@ -78,16 +82,18 @@ def master_domain(
     at which it changed since the last call; earlier ones too where a late delivery changed the past. `now`: rule
     dates up to now are in force. `source_systems`: source -> system (feed pack); a source that is not named is
     its own system. `secret_key`: key of this home for hashing secret identifiers, unless the
-    environment has CONCORD_TAX_KEY. Raises ConfigurationError where the intake lacks a column or the key is needed.
+    environment has CONCORD_TAX_KEY. `anew`: rows that the domain was made from may have vanished without a trace, or
+    others be supplied now; `change_points` are then all there are. Raises ConfigurationError where the intake lacks a
+    column or the key is needed.
     """
     prepare(con, rules)
     _fixed_labels(con, rules, change_seq)
     key = _secret(secret_key)
     rules_hash = _rules_hash(rules, source_systems or {}, key, intake_sql(None))
     before = _state(con, rules)
-    if before is not None and not change_points and _stands(con, rules, before, rules_hash, now):
+    if before is not None and not (anew or change_points) and _stands(con, rules, before, rules_hash, now):
         return _unchanged(con, rules)
-    from_scratch = before is not None and before[0] != rules_hash
+    from_scratch = before is not None and (anew or before[0] != rules_hash)
     con.execute("CREATE OR REPLACE TEMP TABLE m_changed (source_system VARCHAR, source_key VARCHAR)")
     stated = update_statements(
         con,
@@ -223,6 +229,7 @@ def _outcome(
         minted=identified.minted,
         merged=identified.merged,
         split=identified.split,
+        vanished=identified.vanished,
         findings=count_findings(con, rules.domain),
     )
 

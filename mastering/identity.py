@@ -40,12 +40,13 @@ _NOTHING_MOVED = (
 @dataclass(frozen=True, slots=True)
 class Identified:
     """`reached`: records looked at. `minted`: new ids. `merged`: ids that now mean another. `split`: golden
-    records whose former members are now more than one."""
+    records whose former members are now more than one. `vanished`: records that are gone and left no tombstone."""
 
     reached: int
     minted: int
     merged: int
     split: int
+    vanished: int = 0
 
 
 def update_identity(
@@ -134,11 +135,7 @@ def _changed_records(con: Connection, names: Mapping[str, str], values: Mapping[
     con.execute("CREATE OR REPLACE TEMP TABLE i_key AS SELECT DISTINCT source_system, source_key FROM m_changed")
     changed = scalar(con, "SELECT count(*) FROM i_key")
     if everything or changed > max(_FULL_RECORDS, total * _FULL_SHARE):
-        con.execute(
-            "CREATE OR REPLACE TEMP TABLE i_key AS"
-            " SELECT DISTINCT source_system, source_key FROM master.record WHERE domain = $domain",
-            {"domain": values["domain"]},
-        )
+        run(con, "identity.all_keys", names, values)
         return True
     run(con, "identity.rescoped", names, values)
     return False
@@ -232,7 +229,8 @@ def _ids(
         f" WHERE b.sk > 0 GROUP BY b.sk HAVING count(DISTINCT n.{names['sk']}) > 1) AS parted",
     )
     reached = scalar(con, "SELECT count(*) FROM i_reach")
-    return Identified(int(reached), minted, merged, int(split))
+    vanished = scalar(con, "SELECT count(*) FROM m_moved WHERE new_sk IS NULL")
+    return Identified(int(reached), minted, merged, int(split), int(vanished))
 
 
 def _know_seeds(con: Connection, domain: str, ledger: Ledger) -> None:

@@ -136,9 +136,18 @@ FROM master.evidence AS e
 INNER JOIN i_touched AS t ON e.namespace = t.namespace AND e.link_value = t.link_value
 WHERE e.domain = $domain AND NOT (t.was_poisoned AND t.is_poisoned)
 
+-- :all_keys
+-- Every record there is, and what is left of those that are gone without a trace.
+CREATE OR REPLACE TEMP TABLE i_key AS
+SELECT source_system, source_key FROM master.record WHERE domain = $domain
+UNION
+SELECT source_system, source_key FROM master.evidence WHERE domain = $domain
+UNION
+SELECT source_system, source_key FROM <xref>
+
 -- :reach_all
 CREATE OR REPLACE TEMP TABLE i_reach AS
-SELECT DISTINCT source_system, source_key FROM master.record WHERE domain = $domain
+SELECT source_system, source_key FROM i_key
 
 -- :reach_more
 -- One step further: whoever shares a linking value, or the golden record, with those reached last.
@@ -432,13 +441,14 @@ INNER JOIN i_placed AS p ON g.cluster = p.cluster AND NOT p.is_reference
 GROUP BY g.sk
 
 -- :changed_xref
--- Source keys whose golden record is another one than before, with both ids.
+-- Source keys whose golden record is another one than before, with both ids. No new id: the record is not there any
+-- more, nor was it ever, as the sources have it now.
 CREATE OR REPLACE TEMP TABLE m_moved AS
 SELECT
-    n.source_system,
-    n.source_key,
+    coalesce(n.source_system, o.source_system) AS source_system,
+    coalesce(n.source_key, o.source_key) AS source_key,
     o.sk AS old_sk,
     n.<sk> AS new_sk
 FROM i_xref AS n
-LEFT JOIN i_xref_before AS o ON n.source_system = o.source_system AND n.source_key = o.source_key
+FULL OUTER JOIN i_xref_before AS o ON n.source_system = o.source_system AND n.source_key = o.source_key
 WHERE o.sk IS DISTINCT FROM n.<sk>

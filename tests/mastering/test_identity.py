@@ -345,3 +345,24 @@ def test_the_other_domains_link_by_their_own_numbers(domain: str) -> None:
     world = World().say(domain, "erp", "1", **shared).say(domain, "north", "2", **shared)
     world.run(domain)
     assert world.groups(domain) == {group("erp/1", "north/2")}
+
+
+# -- what is gone without a trace -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("from_scratch", [False, True])
+def test_a_record_that_vanishes_without_a_tombstone_leaves_nothing_behind(from_scratch: bool) -> None:
+    """Its delivery is refused now, or its source supplies it no more: all is as though it had never been."""
+    world = World()
+    world.say("item", "north", "a", gtin="00036000291452", description="from north")
+    world.say("item", "erp", "1", gtin="00036000291452").say("item", "south", "alone", day(5), description="alone")
+    world.run("item")
+    for key in (("north", "a"), ("south", "alone")):
+        del world.history["item"][key]
+    if from_scratch:
+        world.systems = {**world.systems, "another": "inventory"}
+    outcome = world.run("item", points={"item": [day(1)]})["item"]
+    assert (outcome.vanished, outcome.changed) == (2, True)
+    fresh = World(ledger=world.ledger, systems=world.systems).say("item", "erp", "1", gtin="00036000291452")
+    fresh.run("item")
+    assert world.state("item", with_ids=True) == fresh.state("item", with_ids=True)
