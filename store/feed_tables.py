@@ -163,11 +163,29 @@ def contract_hash(contract: FeedContract) -> str:
 
 
 def ensure_tables(con: duckdb.DuckDBPyConnection, contract: FeedContract, source: str) -> None:
-    """Create those tables of a feed that are not there; what is there stays as it is."""
+    """Create those tables of a feed that are not there; one that holds rows stays as it is.
+
+    Empty ones of other columns are made anew: before its first delivery a feed has tables (its intake views read them),
+    and nothing else tells under which contract they were made.
+    """
     for table in feed_tables(contract, source):
         columns = {column.name: column.type for column in table.contract.columns} | dict(META_COLUMNS)
-        con.execute(f"CREATE TABLE IF NOT EXISTS {table.staged} ({_definitions(columns)})")
-        con.execute(f"CREATE TABLE IF NOT EXISTS {table.history} ({_definitions(columns | dict(CLOSING_COLUMNS))})")
+        wanted = {table.staged: columns, table.history: columns | dict(CLOSING_COLUMNS)}
+        for name, definitions in wanted.items():
+            con.execute(f"CREATE TABLE IF NOT EXISTS {name} ({_definitions(definitions)})")
+        if any(_columns(con, name) != _stored(kinds) for name, kinds in wanted.items()) and is_empty(con, table):
+            for name, definitions in wanted.items():
+                con.execute(f"CREATE OR REPLACE TABLE {name} ({_definitions(definitions)})")
+
+
+def _columns(con: duckdb.DuckDBPyConnection, name: str) -> dict[str, str]:
+    """Column -> type of a table as the database says."""
+    return {column[0]: str(column[1]) for column in con.execute(f"SELECT * FROM {name} LIMIT 0").description}
+
+
+def _stored(columns: Mapping[str, str]) -> dict[str, str]:
+    """The same of a definition, in the database's words."""
+    return {name: "TIMESTAMP WITH TIME ZONE" if kind == "TIMESTAMPTZ" else kind for name, kind in columns.items()}
 
 
 def _definitions(columns: Mapping[str, str]) -> str:

@@ -16,6 +16,7 @@ from connectors.contract import FeedContract
 from connectors.errors import PermanentSourceError
 from connectors.interface import FeedState
 from store.control import Waiver
+from store.feed_tables import ensure_tables
 from store.landing import Landing, LandingCorrupt
 from store.staging import feed_state
 from store.working import Working
@@ -577,6 +578,16 @@ def test_a_changed_contract_rebuilds_from_landing(working: Working, landing: Lan
     assert current(working, "id, qty, extra, _valid_from") == [("a", D(3), None, day(2)), ("b", D(2), None, day(1))]
     assert working.con.execute('SELECT id, qty FROM history."erp__stock"').fetchall() == [("a", D(1))]
     assert stage(working, landing, wider).deliveries == ()
+
+
+def test_a_contract_may_change_before_the_first_delivery(working: Working, landing: Landing) -> None:
+    """Intake views make the tables of every feed; those of an earlier wording of the contract must not stand."""
+    ensure_tables(working.con, contract(), "erp")
+    wider = contract(columns={"id": "VARCHAR", "qty": "DECIMAL(18,2)", "seen_ts": "TIMESTAMPTZ"})
+    deliver(working, landing, wider, Sent([{"id": "a", "qty": 1, "seen_ts": "2026-01-01T00:00:00+00:00"}], day(1)))
+    assert current(working, "id, qty, seen_ts") == [("a", D(1), day(0))]
+    ensure_tables(working.con, wider, "erp")
+    assert current(working, "id, qty, seen_ts") == [("a", D(1), day(0))]
 
 
 def test_what_a_contract_says_about_itself_rebuilds_nothing(working: Working, landing: Landing) -> None:
