@@ -38,7 +38,7 @@ from store.content_hash import (
 from store.crash import crash_point, register
 from store.difference import typed_columns, write_difference
 from store.outline import build_order, dictionary_statements
-from store.plan import Base, TablePlan, dictionary_hash
+from store.plan import Base, TablePlan, dictionary_hash, rows_of
 
 CATALOG = "candidate"
 _SCHEMAS = ("conformed", "ops", "v1")
@@ -114,6 +114,7 @@ class Candidate:
         self._delivery_state: tuple[int, str] = (0, "")
         self._hash: ContentHash | None = None
         self._created: set[str] = set()
+        self._lessened: set[str] = set()
         self._labelled: set[str] = set()
         self.built: dict[str, TableBuilt] = {}
         self.version = v.next_version(setting.home)
@@ -273,13 +274,60 @@ class Candidate:
 
     def _carry_out(self, plan: TablePlan) -> TableBuilt:
         before = self._rows_before(plan.promise)
+        plan = self._widened(plan)
         if plan.action == "keep":
             return TableBuilt(plan.promise.table, "unchanged", before, before, 0, 0, plan.reason)
         if not self._attached:
             raise PublishFailed("the candidate is not open", key=plan.promise.table)
         if plan.action == "create":
             return self._make(plan, before)
-        return self._update(plan, before)
+        built = self._update(plan, before)
+        is_followed = plan.action == "delta" and plan.promise.schema_name == "conformed"
+        return self._without_vanished(plan, built) if is_followed else built
+
+    def _widened(self, plan: TablePlan) -> TablePlan:
+        """All rows are computed where a relation that they look things up in has lost rows."""
+        lost = sorted({also.relation for also in plan.promise.build.also} & self._lessened)
+        if not lost or plan.action not in ("keep", "delta"):
+            return plan
+        return replace(plan, action="recompute", reason=f"rows are gone from {', '.join(lost)}")
+
+    def _without_vanished(self, plan: TablePlan, built: TableBuilt) -> TableBuilt:
+        """Also take out rows whose driver row is gone: a join or condition that let it in no longer does.
+
+        What is gone has no change counter. Changed and new rows are written already, so as long as there is one row
+        per row of the driver, equal counts mean equal keys.
+        """
+        driver = str(plan.promise.build.driver)
+        if built.rows_after == rows_of(self._con, driver):
+            return built
+        if plan.promise.build.siblings:  # the rows of a group depend on each other
+            plan = replace(plan, action="recompute")
+        else:
+            self._find_unequal_keys(plan)
+        again = self._update(plan, built.rows_after)
+        if again.deleted > again.inserted:
+            self._lessened.add(driver)
+        return replace(
+            again,
+            rows_before=built.rows_before,
+            inserted=built.inserted + again.inserted,
+            deleted=built.deleted + again.deleted,
+        )
+
+    def _find_unequal_keys(self, plan: TablePlan) -> None:
+        """The plan's changed keys are now those that only the table has, or only its driver."""
+        build = plan.promise.build
+        pairs = list(zip(build.driver_key, build.key, strict=True))
+        same = " AND ".join(f"{quoted('d', of)} IS NOT DISTINCT FROM {quoted('t', key)}" for of, key in pairs)
+        held = ", ".join(quoted("t", key) for _, key in pairs)
+        driven = ", ".join(f"{quoted('d', of)} AS {quoted(key)}" for of, key in pairs)
+        table, driver = f"{_target(plan.promise)} AS t", f"{build.driver} AS d"
+        self._con.execute(
+            f"CREATE OR REPLACE TEMP TABLE {quoted(plan.changed_table)} AS "
+            f"SELECT {held} FROM {table} WHERE NOT EXISTS (SELECT 1 FROM {driver} WHERE {same})"
+            f" UNION SELECT {driven} FROM {driver} WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE {same})"
+        )
 
     def _rows_before(self, promise: TablePromise) -> int:
         state = self._base_state(promise.table)
@@ -318,7 +366,8 @@ class Candidate:
         rows = before + written.inserted - written.deleted
         state = self._base_state(promise.table)
         if state is not None:
-            self._rows[promise.table], self._sums[promise.table] = rows, int(state.row_sum) + written.sum_change
+            total = self._sums.get(promise.table, int(state.row_sum)) + written.sum_change
+            self._rows[promise.table], self._sums[promise.table] = rows, total
         mode: Literal["delta", "recomputed"] = "delta" if is_delta else "recomputed"
         return TableBuilt(promise.table, mode, before, rows, written.inserted, written.deleted, plan.reason)
 

@@ -108,7 +108,8 @@ def plan_table(
     if had.built_through_seq == change_seq:
         return TablePlan(promise, sql, "keep", "nothing happened", had)
     if promise.build.mode == "incremental":
-        return _plan_incremental(con, promise, sql, wanted, had.built_through_seq)
+        held = base.manifest.tables.get(promise.table)
+        return _plan_incremental(con, promise, sql, wanted, had.built_through_seq, held.rows if held else None)
     now = _with_inputs(con, promise, sql, wanted)
     changed = sorted(name for name, signature in now.inputs.items() if had.inputs.get(name) != signature)
     if changed:
@@ -117,8 +118,9 @@ def plan_table(
 
 
 def _plan_incremental(
-    con: duckdb.DuckDBPyConnection, promise: TablePromise, sql: str, wanted: TableBasis, since: int
+    con: duckdb.DuckDBPyConnection, promise: TablePromise, sql: str, wanted: TableBasis, since: int, held: int | None
 ) -> TablePlan:
+    """`held`: rows of the published table, where they are one per row of its driver."""
     names = ", ".join(quoted(name) for name in promise.build.key)
     table = quoted(changed_table(promise))
     con.execute(
@@ -126,9 +128,17 @@ def _plan_incremental(
         {"since": since},
     )
     [(count,)] = con.execute(f"SELECT count(*) FROM {table}").fetchall()
+    if count == 0 and held is not None and held != rows_of(con, str(promise.build.driver)):
+        return TablePlan(promise, sql, "delta", "rows of the driver are gone", wanted)
     if count == 0:
         return TablePlan(promise, sql, "keep", "no key changed", wanted)
     return TablePlan(promise, sql, "delta", f"{count} keys changed", wanted, int(count))
+
+
+def rows_of(con: duckdb.DuckDBPyConnection, relation: str) -> int:
+    """Rows of a relation."""
+    [(count,)] = con.execute(f"SELECT count(*) FROM {relation}").fetchall()
+    return int(count)
 
 
 def attention(con: duckdb.DuckDBPyConnection) -> str:

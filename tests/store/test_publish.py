@@ -402,6 +402,48 @@ def test_a_replayed_working_database_with_the_same_rows_publishes_nothing_and_is
     assert log == [(1, "Glove")]
 
 
+def current_hash(world: World) -> str:
+    manifest = v.current(world.home)
+    assert manifest is not None
+    return manifest.content_hash
+
+
+def test_a_row_that_its_pack_no_longer_yields_is_taken_out(tmp_path: Path) -> None:
+    """A move whose place is no supplier's any more is no receipt: it is gone from the driver, and nothing says when."""
+    with World(tmp_path / "home") as world:
+        world.item(1, "Glove", "A")
+        world.line("p", "A")
+        world.line("q", "A")
+        world.publish()
+        world.remove("intake.po_line", "source_key = 'q'")
+        world.publish()
+        assert read(world.home, "SELECT _source_key FROM conformed.fact_po_line") == [("p",)]
+        world.remove("intake.po_line", "TRUE")
+        world.line("r", "A")
+        world.line("s", "A")
+        _, built = world.publish()
+        assert built["fact_po_line"].mode == "delta"
+        assert (built["fact_po_line"].rows_before, built["fact_po_line"].rows_after) == (1, 2)
+        assert read(world.home, "SELECT _source_key FROM conformed.fact_po_line ORDER BY 1") == [("r",), ("s",)]
+        assert current_hash(world) == full_build(world, world.home / "fresh").content_hash
+
+
+def test_facts_let_go_of_a_conversion_that_is_gone(tmp_path: Path) -> None:
+    with World(tmp_path / "home") as world:
+        world.item(1, "Glove", "A")
+        world.line("p", "A", "2", uom_txn="box")
+        world.add(
+            "intake.item_uom",
+            {"source_system": "erp", "source_key": "A|box", "item_key": "A", "from_uom": "box", "factor_to_base": 10},
+        )
+        world.publish()
+        assert read(world.home, "SELECT qty_base, uom_conv_status FROM conformed.fact_po_line") == [(20, "item")]
+        world.remove("intake.item_uom", "TRUE")
+        world.publish()
+        assert read(world.home, "SELECT qty_base, uom_conv_status FROM conformed.fact_po_line") == [(None, "unknown")]
+        assert current_hash(world) == full_build(world, world.home / "fresh").content_hash
+
+
 def test_survivorship_rows_follow_their_driver_also_where_rows_vanish(world: World) -> None:
     world.log(2, "description", "Mask")
     world.publish()
