@@ -185,10 +185,18 @@ class SyncSession:
             self.report.unsent = notify(self.control, working, self.report, owners)
             detail = {"version": self.report.version, "error": self.report.error, "feeds": self.report.feed_errors}
             self.control.end_run(self.report.run_id, self.report.outcome, detail)
-        for name in ("candidate", "working", "control"):
-            opened = self.__dict__.pop(name, None)
-            if opened is not None:
-                opened.close()
+        try:
+            self._close("candidate")
+            if self.sweeps and self.report.outcome != "failed" and "working" in self.__dict__:
+                self.working.tidy()
+        finally:
+            for name in ("working", "control"):
+                self._close(name)
+
+    def _close(self, room: str) -> None:
+        opened = self.__dict__.pop(room, None)
+        if opened is not None:
+            opened.close()
 
     # -- pull ---------------------------------------------------------------------------------------
 

@@ -23,9 +23,14 @@ from store.crash import crash_point, register
 #: Grows when the layout of the `ops` tables or the meta columns changes; another layout is rebuilt, not migrated.
 LAYOUT = "1"
 
-#: Settings of every connection that writes. DuckDB 2.0.0 with preserve_insertion_order loses sight of rows: in one
-#: transaction, an insert of no rows into an empty table, then one of more than a row group, and every scan of the
-#: table ends before its first row until the file is opened anew. No table's row order means anything here anyway.
+#: Blocks (of 256 KiB) below which a working database is never tidied.
+TIDY_MIN_BLOCKS = 512
+
+#: Settings of every connection that writes. A commit does not vacuum the tables that it touches: its cost would be what
+#: they hold, not what changed. The dead rows and small row groups that it leaves are `tidy`'s.
+#: DuckDB 2.0.0 with preserve_insertion_order loses sight of rows: in one transaction, an insert of no rows into an
+#: empty table, then one of more than a row group, and every scan of the table ends before its first row until the file
+#: is opened anew. No table's row order means anything here anyway.
 WRITER_CONFIG: Mapping[str, bool | int] = {"preserve_insertion_order": False, "max_vacuum_tasks": 0}
 
 _SQL = Path(__file__).parent / "sql"
@@ -138,6 +143,46 @@ class Working:
             _rollback(self.con)
             raise
         crash_point("working.after_commit")
+
+    def tidy(self, min_blocks: int = TIDY_MIN_BLOCKS) -> bool:
+        """Give back what deleted rows and small row groups take, where the file holds twice what it held after the last
+        time (and more than `min_blocks`). No row is another afterwards. Whether there was anything to do.
+
+        The file keeps its size; what is free in it is used again, so it stays within a few times of what it holds.
+        """
+        if self._used_blocks() <= max(min_blocks, 2 * int(self.meta("tidied_blocks") or 0)):
+            return False
+        self.con.begin()
+        try:
+            for schema, table in self._tables():
+                self._move_a_row(quote(schema, table))
+            self.con.commit()
+        except BaseException:
+            _rollback(self.con)
+            raise
+        self.con.execute("SET max_vacuum_tasks = 100")
+        self.con.execute("CHECKPOINT")
+        self.con.execute(f"SET max_vacuum_tasks = {WRITER_CONFIG['max_vacuum_tasks']}")
+        self.set_meta("tidied_blocks", str(self._used_blocks()))
+        return True
+
+    def _used_blocks(self) -> int:
+        self.con.execute("CHECKPOINT")
+        [(used,)] = self.con.execute("SELECT used_blocks FROM pragma_database_size()").fetchall()
+        return int(used)
+
+    def _tables(self) -> list[tuple[str, str]]:
+        return self.con.execute(
+            "SELECT schema_name, table_name FROM duckdb_tables() "
+            "WHERE database_name = current_database() AND NOT internal AND NOT temporary"
+        ).fetchall()
+
+    def _move_a_row(self, table: str) -> None:
+        """Put a row to the end of a table: a checkpoint vacuums no table that nothing was deleted from since."""
+        self.con.execute(f"CREATE OR REPLACE TEMP TABLE moved AS SELECT rowid AS moved_row, * FROM {table} LIMIT 1")
+        self.con.execute(f"DELETE FROM {table} WHERE rowid IN (SELECT moved_row FROM temp.moved)")
+        self.con.execute(f"INSERT INTO {table} SELECT * EXCLUDE (moved_row) FROM temp.moved")
+        self.con.execute("DROP TABLE temp.moved")
 
     def close(self) -> None:
         """Close the file and release the lock; closing twice is harmless."""

@@ -97,3 +97,28 @@ def test_rows_stay_in_sight_after_an_empty_insert(working: Working) -> None:
         working.con.execute("INSERT INTO master.t SELECT range, 'n' || range FROM range(300000)")
         assert working.con.execute("SELECT count(DISTINCT name) FROM master.t").fetchall() == [(300_000,)]
     assert working.con.execute("SELECT count(DISTINCT name) FROM master.t").fetchall() == [(300_000,)]
+
+
+def test_tidying_bounds_what_many_small_changes_leave_and_changes_no_row(tmp_path: Path) -> None:
+    """Commits do not vacuum; a hundred of them would take a hundred times what the table holds."""
+    with Working.open(tmp_path / "working.duckdb") as working:
+        working.con.execute("CREATE TABLE staged.t (k BIGINT NOT NULL, v VARCHAR)")
+        working.con.execute("INSERT INTO staged.t SELECT i, md5(CAST(i AS VARCHAR)) FROM range(2000) AS r(i)")
+        assert not working.tidy(10)
+        for number in range(40):
+            with working.transaction():
+                working.con.execute(f"DELETE FROM staged.t WHERE k % 40 = {number}")
+                working.con.execute(
+                    f"INSERT INTO staged.t SELECT i, md5(i || 'x') FROM range(2000) AS r(i) WHERE i % 40 = {number}"
+                )
+            working.con.execute("CHECKPOINT")
+        rows = working.con.execute("SELECT * FROM staged.t ORDER BY ALL").fetchall()
+        seq, identity, before = working.change_seq, working.working_id, working._used_blocks()
+        assert working.tidy(10)
+        assert working._used_blocks() < before / 3
+        assert working.con.execute("SELECT * FROM staged.t ORDER BY ALL").fetchall() == rows
+        assert (working.change_seq, working.working_id) == (seq, identity)
+        assert not working.tidy(10)
+        assert working.con.execute("SELECT current_setting('max_vacuum_tasks')").fetchall() == [(0,)]
+    with Working.open(tmp_path / "working.duckdb") as again:
+        assert again.con.execute("SELECT * FROM staged.t ORDER BY ALL").fetchall() == rows
