@@ -245,12 +245,13 @@ class SyncSession:
             self.stage(*feed)
 
     def staged_rows(self, source: str, feed: str) -> int:
-        """Rows that a feed has now, over all its records."""
-        tables = [
-            self.contract(source, feed).staged_name(source, record) for record in self.contract(source, feed).records
-        ]
-        counts = [f"(SELECT count(*) FROM {quote('staged', table)} WHERE NOT _is_deleted)" for table in tables]
-        [(rows,)] = self.working.con.execute(f"SELECT {' + '.join(counts)}").fetchall()
+        """Rows that a feed has now, over all its records; none where nothing of it ever arrived."""
+        contract, con = self.contract(source, feed), self.working.con
+        names = [contract.staged_name(source, record) for record in contract.records]
+        query = "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'staged' AND list_contains(?, table_name)"
+        there = [row[0] for row in con.execute(query, [names]).fetchall()]
+        counts = [f"(SELECT count(*) FROM {quote('staged', name)} WHERE NOT _is_deleted)" for name in there]
+        [(rows,)] = con.execute(f"SELECT {' + '.join(counts) or '0'}").fetchall()
         return int(rows)
 
     def _state_for_pull(self, feed: FeedId, days: tuple[date, date] | None) -> FeedState:
