@@ -29,7 +29,7 @@ from assets.freshness import dq_rows, late_feeds
 from assets.report import DomainReport, FeedReport, SyncReport, TableReport
 from assets.settings import Settings, package_root
 from connectors.catalogue import check_network, load_feeds, load_network
-from connectors.contract import FeedContract
+from connectors.contract import Column, FeedContract
 from connectors.errors import ConcordError, ConfigurationError
 from connectors.interface import Batch, Connector, Delivery, FeedState, Offer
 from connectors.network import Network
@@ -521,18 +521,36 @@ def home_secret(home: Path) -> bytes:
 def _enabled(
     network: Network, catalogue: Mapping[str, Mapping[str, FeedContract]]
 ) -> dict[str, tuple[str, dict[str, FeedContract]]]:
-    """source -> (system, feed -> contract) of the feeds that the network enables."""
+    """source -> (system, feed -> contract, with the source's time zone) of the feeds that the network enables."""
     return {
         name: (
             source.system,
             {
-                feed: contract
+                feed: _zoned(contract, source.timezone)
                 for feed, contract in catalogue[source.system].items()
                 if source.feeds is None or feed in source.feeds
             },
         )
         for name, source in network.sources.items()
     }
+
+
+def _zoned(contract: FeedContract, zone: str) -> FeedContract:
+    """The contract with the source's zone written out where a time names none.
+
+    The zone decides which moments come out of given bytes. So it belongs to what is compared when it is asked whether
+    what landed must be read again.
+    """
+    records = {
+        name: record.model_copy(update={"columns": tuple(_zoned_column(column, zone) for column in record.columns)})
+        for name, record in contract.records.items()
+    }
+    return contract.model_copy(update={"records": records})
+
+
+def _zoned_column(column: Column, zone: str) -> Column:
+    needs_one = column.type == "TIMESTAMPTZ" and column.timezone is None
+    return column.model_copy(update={"timezone": zone}) if needs_one else column
 
 
 def _selected(

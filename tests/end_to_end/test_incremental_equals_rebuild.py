@@ -414,3 +414,19 @@ def test_a_feed_that_begins_to_supply_a_domain_counts_from_its_first_delivery(tm
         names = con.execute("SELECT legal_name FROM conformed.dim_supplier WHERE supplier_sk > 0 ORDER BY _valid_from")
         assert names.fetchall() == [("Acme",), ("Acme Inc",)]
     compare(life, tmp_path / "rebuilt")
+
+
+def test_a_corrected_time_zone_of_a_source_counts_for_what_it_sent_before(tmp_path: Path) -> None:
+    life = Life(tmp_path, Random(1), {"north": "inventory"})
+    life.prepare()
+    header = "receipt_no,line_no,po_no,po_line_no,item_id,location,qty,uom,pack_qty,lot_no,expiry_date,received_date"
+    row = ["R1", "1", "PO1", "1", "N1", "L1", "1", "EA", "1", "", "", "2026-01-05", "2026-01-05T10:00:00"]
+    life.send("north", "receipts_20260105.csv", table(f"{header},received_at", [row]))
+    for zone, utc_hour in (("America/New_York", 15), ("America/Los_Angeles", 18)):
+        network = life.project / "networks" / "small.yml"
+        network.write_text(network.read_text("utf-8").replace("America/New_York", zone), "utf-8")
+        sync(life.settings)
+        with duckdb.connect(str(published(life)), read_only=True) as con:
+            con.execute("SET TimeZone = 'UTC'")
+            assert con.execute("SELECT hour(received_ts) FROM conformed.fact_receipt_line").fetchall() == [(utc_hour,)]
+    compare(life, tmp_path / "rebuilt")
