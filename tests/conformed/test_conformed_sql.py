@@ -66,7 +66,7 @@ def test_unit_conversion_is_written_the_same_everywhere() -> None:
         tree = sqlglot.parse_one(path.read_text("utf-8"), read="duckdb")
         for cte in tree.find_all(exp.CTE):
             texts.setdefault(cte.alias, set()).add(cte.this.sql("duckdb"))
-    shared = ("item", "conversion", "own_start", "own_conversion", "shared_conversion")
+    shared = ("not_one", "item", "conversion", "own_start", "own_conversion", "shared_conversion")
     assert {name: len(texts[name]) for name in shared} == dict.fromkeys(shared, 1)
 
 
@@ -108,8 +108,8 @@ def _conversion(number: int, rng: random.Random) -> dict[str, Any]:
         "source_system": rng.choice(SOURCES),
         "source_key": f"c{number}",
         "item_key": rng.choice(KEYS[:3]),
-        "from_uom": rng.choice(("BX", "CS")),
-        "factor_to_base": rng.choice((10, 10, 12)),
+        "from_uom": rng.choice(("BX", "CS", "EA")),
+        "factor_to_base": rng.choice((10, 10, 12, 1)),
     }
 
 
