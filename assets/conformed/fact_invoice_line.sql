@@ -71,10 +71,11 @@ own_conversion AS (
 ),
 
 named_conversion AS (
-    -- A conversion goes by the source's own code of the unit, and by the X12 code that the source says it is.
+    -- For others a conversion goes by the X12 code that the source says the unit is, else by the source's own code. An
+    -- own code that the source says to be another one in X12 is private: its CS may be the case, X12's is a cassette.
     SELECT item_sk, from_uom, factor, valid_from, valid_to
     FROM conversion
-    WHERE item_sk > 0
+    WHERE item_sk > 0 AND coalesce(x12_uom = from_uom, TRUE)
     UNION ALL
     SELECT item_sk, x12_uom AS from_uom, factor, valid_from, valid_to
     FROM conversion

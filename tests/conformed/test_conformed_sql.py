@@ -66,7 +66,7 @@ def test_unit_conversion_is_written_the_same_everywhere() -> None:
         tree = sqlglot.parse_one(path.read_text("utf-8"), read="duckdb")
         for cte in tree.find_all(exp.CTE):
             texts.setdefault(cte.alias, set()).add(cte.this.sql("duckdb"))
-    shared = ("not_one", "item", "conversion", "own_start", "own_conversion", "shared_conversion")
+    shared = ("not_one", "item", "conversion", "own_start", "own_conversion", "named_conversion", "shared_conversion")
     assert {name: len(texts[name]) for name in shared} == dict.fromkeys(shared, 1)
 
 
