@@ -4,7 +4,7 @@ WITH golden AS (
         g.supplier_sk,
         g.supplier_no,
         g.legal_name,
-        nullif(trim(regexp_replace(upper(g.legal_name), '[^A-Z0-9]+', ' ', 'g')), '') AS norm_name,
+        g.norm_name,
         g.tax_id_hash,
         g.duns,
         g.gln,
