@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from expectations.ddl import comments, literal, quoted
-from expectations.promise import TablePromise
+from expectations.promise import Column, TablePromise
 from store.content_hash import conformed
 
 
@@ -32,16 +32,24 @@ def view_statements(promise: TablePromise) -> list[str]:
     if promise.schema_name != "conformed":
         return []
     names = promise.column_names
-    shown = [column for column in promise.columns if not column.name.startswith("_")]
+    shown = _shown(promise)
     tests = ["NOT is_deleted_at_source"] if "is_deleted_at_source" in names else []
     tests += ["_is_current"] if "_is_current" in names else []
     where = f" WHERE {' AND '.join(tests)}" if tests else ""
-    columns = ", ".join(quoted(column.name) for column in shown)
+    columns = ", ".join(f"{quoted(column.name)} AS {quoted(name)}" for name, column in shown.items())
     view = quoted("v1", promise.table)
     source = quoted(promise.schema_name, promise.table)
     about = f"{promise.description} For outside consumers: current rows, without meta columns."
     return [
         f"CREATE VIEW {view} AS SELECT {columns} FROM {source}{where}",
         f"COMMENT ON VIEW {view} IS {literal(about)}",
-        *(f"COMMENT ON COLUMN {view}.{quoted(c.name)} IS {literal(c.description)}" for c in shown),
+        *(f"COMMENT ON COLUMN {view}.{quoted(name)} IS {literal(c.description)}" for name, c in shown.items()),
     ]
+
+
+def _shown(promise: TablePromise) -> dict[str, Column]:
+    """Name in `v1` -> column. Where rows go by their source's key, that is shown too, as source_system and source_key:
+    two sources may state the same order line, and columns such as `po_line_key` name a row by it."""
+    shown = {column.name: column for column in promise.columns if not column.name.startswith("_")}
+    by_source = {"_source_system", "_source_key"} <= set(promise.key)
+    return shown | {c.name[1:]: c for c in promise.columns if by_source and c.name in promise.key and c.name[0] == "_"}

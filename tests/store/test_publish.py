@@ -107,6 +107,19 @@ def test_views_for_outsiders_show_current_rows_without_meta_columns(world: World
     assert read(world.home, "SELECT count(*) FROM v1.dim_item") == [(4,)]
 
 
+def test_views_for_outsiders_say_which_source_a_row_is_of(world: World) -> None:
+    """Two sources may state the same order line: what counts both counts twice."""
+    world.publish(tables=ALL)
+    rows = read(world.home, "SELECT source_system, source_key FROM v1.fact_po_line")
+    assert rows
+    assert rows == read(world.home, "SELECT _source_system, _source_key FROM conformed.fact_po_line")
+    keyed = {name for name, promise in promises().items() if "_source_key" in promise.key}
+    shown = read(
+        world.home, "SELECT table_name FROM duckdb_columns() WHERE schema_name = 'v1' AND column_name = 'source_key'"
+    )
+    assert {name for (name,) in shown} == keyed | {name for name in promises() if name.startswith("bridge_")}
+
+
 def test_the_manifest_says_what_the_file_is(world: World) -> None:
     publication, _ = world.publish()
     assert publication is not None
