@@ -131,7 +131,8 @@ class SyncSession:
     def intake(self) -> Intake:
         """Everything that supplies the intake shapes in this network."""
         shapes = load_shapes(package_root() / "assets" / "intake", package_root() / "mastering" / "domains")
-        return Intake(shapes, self.enabled, self.settings.feeds)
+        zones = {name: source.timezone for name, source in self.network.sources.items()}
+        return Intake(shapes, self.enabled, self.settings.feeds, zones)
 
     def connector(self, source: str, feed: str) -> Connector:
         """The connector of one feed."""

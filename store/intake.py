@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
 import sqlglot
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
@@ -43,12 +44,16 @@ Enabled = Mapping[str, tuple[str, Mapping[str, FeedContract]]]
 
 
 class ShapeColumn(Model):
-    """One canonical column. `references`: master domain whose intake key it holds."""
+    """One canonical column. `references`: master domain whose intake key it holds.
+
+    `local_of`: the column of times whose day, in the time zone of the source, this is where the source names no day.
+    """
 
     type: str = "VARCHAR"
     description: str = Field(min_length=1)
     required: bool = False
     references: str | None = None
+    local_of: str | None = None
 
 
 class Shape(Model):
@@ -57,6 +62,14 @@ class Shape(Model):
     name: str
     grain: str
     columns: dict[str, ShapeColumn]
+
+    @model_validator(mode="after")
+    def _days_are_of_times(self) -> Shape:
+        for name, column in self.columns.items():
+            of = self.columns.get(column.local_of) if column.local_of else None
+            if column.local_of and (of is None or (column.type, of.type) != ("DATE", "TIMESTAMPTZ")):
+                raise ValueError(f"{name}: local_of makes a DATE of a TIMESTAMPTZ column, {column.local_of} is none")
+        return self
 
     @property
     def all_columns(self) -> dict[str, str]:
@@ -133,13 +146,22 @@ def _column(fields: Mapping[str, Any]) -> dict[str, Any]:
 class Intake:
     """Every shape of a network with its suppliers.
 
+    `zones`: source -> IANA time zone of its days, UTC where it is not named.
+
     `notices`: pack files that were left out, and why. Raises ConfigurationError for a supplier that yields unknown
     columns, lacks mandatory ones, or supplies a shape that does not exist.
     """
 
-    def __init__(self, shapes: Mapping[str, Shape], enabled: Enabled, feeds_dir: Path) -> None:
+    def __init__(
+        self,
+        shapes: Mapping[str, Shape],
+        enabled: Enabled,
+        feeds_dir: Path,
+        zones: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.shapes = shapes
         self._enabled = enabled
+        self._zones = zones
         self.notices: list[str] = []
         self.suppliers: dict[str, list[Supplier]] = {name: [] for name in shapes}
         for source, (system, feeds) in sorted(enabled.items()):
@@ -207,7 +229,7 @@ class Intake:
         """The error of the first supplier of a shape that cannot be bound."""
         for supplier in self.suppliers[shape]:
             try:
-                con.execute(f"DESCRIBE {_shaped(self.shapes[shape], supplier, None)}").fetchall()
+                con.execute(f"DESCRIBE {self._shaped(shape, supplier, None)}").fetchall()
             except duckdb.Error as cause:
                 return ConfigurationError(
                     f"the supplier of {shape} does not fit the staged tables of {supplier.source}: {cause}",
@@ -218,8 +240,11 @@ class Intake:
 
     def intake_sql(self, shape: str, as_of: datetime | None = None) -> str:
         """SELECT of a shape's rows: as they are, or (aware time) as they stood. Columns as in the view."""
-        parts = [_shaped(self.shapes[shape], supplier, as_of) for supplier in self.suppliers[shape]]
+        parts = [self._shaped(shape, supplier, as_of) for supplier in self.suppliers[shape]]
         return "\nUNION ALL\n".join(parts) or _empty(self.shapes[shape])
+
+    def _shaped(self, shape: str, supplier: Supplier, as_of: datetime | None) -> str:
+        return _shaped(self.shapes[shape], supplier, as_of, self._zones.get(supplier.source, "UTC"))
 
     def change_points(self, con: duckdb.DuckDBPyConnection, shape: str, since_seq: int) -> list[datetime]:
         """Moments (UTC, ascending) at which a row that supplies the shape was opened or closed after `since_seq`.
@@ -335,13 +360,19 @@ def _staged(table: FeedTable, as_of: datetime | None) -> str:
     )
 
 
-def _shaped(shape: Shape, supplier: Supplier, as_of: datetime | None) -> str:
+def _shaped(shape: Shape, supplier: Supplier, as_of: datetime | None, zone: str) -> str:
     """A supplier's rows with exactly the shape's columns and types; what it does not yield is NULL."""
     given = set(supplier.columns)
-    columns: Sequence[str] = [
-        f"CAST({_value(name, supplier.source, given)} AS {kind}) AS {quote(name)}"
-        for name, kind in shape.all_columns.items()
-    ]
+    values = {
+        name: f"CAST({_value(name, supplier.source, given)} AS {kind})" for name, kind in shape.all_columns.items()
+    }
+    # Days of times are made here, and not in the tables' portable SQL: engines differ in what a zone does to a time.
+    days = {
+        name: f"coalesce({values[name]}, CAST(timezone({literal(zone)}, {values[column.local_of]}) AS DATE))"
+        for name, column in shape.columns.items()
+        if column.local_of in given
+    }
+    columns: Sequence[str] = [f"{value} AS {quote(name)}" for name, value in (values | days).items()]
     return f"SELECT {', '.join(columns)} FROM (\n{supplier.relation(as_of)}\n) AS p"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,49 @@ def test_every_view_has_the_columns_and_types_of_its_shape(working: Working, sha
         types = {row[0]: row[1].replace("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ") for row in described}
         assert types == shapes[name].all_columns
         assert working.con.execute(f"SELECT count(*) FROM intake.{name}").fetchall() == [(0,)]
+
+
+DAYS = """
+intake: event
+grain: one row per event
+columns:
+  moment: {type: TIMESTAMPTZ, description: "when, UTC"}
+  day: {type: DATE, local_of: moment, description: "when, local"}
+"""
+EVENTS = """
+SELECT id AS source_key, moment, day, _delivery_id, _source_row_no, _valid_from, _is_deleted, _change_seq
+FROM staged.stock
+"""
+
+
+def test_a_day_that_is_not_named_is_the_day_of_the_time_where_the_source_is(
+    working: Working, landing: Landing, shapes: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "intake" / "days.yml").write_text(DAYS, encoding="utf-8")
+    shapes = load_shapes(tmp_path / "intake", tmp_path / "domains")
+    feed = contract(columns={"id": "VARCHAR", "moment": "TIMESTAMPTZ", "day": "DATE"})
+    intake = Intake(shapes, network(feed), packs(tmp_path, event=EVENTS), {"erp": "America/New_York"})
+    late = datetime(2026, 1, 6, 3, 30, tzinfo=UTC)
+    rows = [
+        {"id": "a", "moment": late.isoformat(), "day": None},
+        {"id": "b", "moment": late.isoformat(), "day": "2026-01-04"},
+        {"id": "c", "moment": None, "day": None},
+    ]
+    land(landing, feed, Sent(rows, day(9)))
+    stage(working, landing, feed)
+    intake.create_views(working.con)
+    query = "SELECT source_system, source_key, moment, day FROM intake.event ORDER BY ALL"
+    assert working.con.execute(query).fetchall() == [
+        ("erp", "a", late, date(2026, 1, 5)),
+        ("erp", "b", late, date(2026, 1, 4)),
+        ("erp", "c", None, None),
+    ]
+
+
+def test_a_day_is_of_a_column_of_times(tmp_path: Path) -> None:
+    (tmp_path / "days.yml").write_text(DAYS.replace("TIMESTAMPTZ", "VARCHAR"), encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="local_of"):
+        load_shapes(tmp_path)
 
 
 def test_pack_sql_that_needs_a_feed_which_is_not_enabled_is_left_out(shapes: Any, tmp_path: Path) -> None:
