@@ -342,7 +342,7 @@ class SyncSession:
         """
         if not self._checks_expected:
             self._checks_expected = True
-            threading.Thread(target=warm_up, name="gate warm-up", daemon=True).start()
+            warm_up()
             threading.Thread(target=read_current, args=(self.settings.home,), name="SHA-256", daemon=True).start()
 
     # -- master -------------------------------------------------------------------------------------

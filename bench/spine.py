@@ -159,7 +159,7 @@ def concord(home: str, url: str, files: str, cadence: str) -> None:
 def loaded() -> None:
     """Load the program: not part of the work, as for the floor."""
     importlib.import_module("assets.session")
-    importlib.import_module("expectations.gate").warm_up()
+    importlib.import_module("expectations.gate").warm_up().join()
     duckdb = importlib.import_module("duckdb")
     duckdb.connect().register("first", importlib.import_module("pyarrow").table({"first": [1]}))
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,9 +94,18 @@ def validate(
     return results
 
 
-def warm_up() -> None:
-    """Import what `validate` needs (seconds): worth doing beside other work once a check is to be expected."""
-    importlib.import_module("expectations.gx_duckdb")
+def warm_up() -> threading.Thread:
+    """Begin to import what `validate` needs (seconds) beside the caller's work; returns the thread that does.
+
+    SQLAlchemy's ORM comes first and in the caller's own thread: while it loads, its inspectors are registered
+    before they can answer, and a statement that another thread runs meanwhile ends in an AttributeError.
+    """
+    importlib.import_module("sqlalchemy.orm")
+    loading = threading.Thread(
+        target=importlib.import_module, args=("expectations.gx_duckdb",), name="gate warm-up", daemon=True
+    )
+    loading.start()
+    return loading
 
 
 def worst(results: Iterable[DqResult]) -> Severity | None:

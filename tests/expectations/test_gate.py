@@ -220,6 +220,30 @@ def test_nothing_to_check_never_imports_great_expectations(tmp_path: Path) -> No
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
+#: Says which thread asks for each module of the ORM that nobody has loaded yet.
+WHO_LOADS_THE_ORM = """
+import sys, threading
+
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[:2] == ["sqlalchemy", "orm"]:
+            print(threading.current_thread().name)
+
+sys.meta_path.insert(0, Watch())
+from expectations.gate import warm_up
+warm_up().join()
+assert "expectations.gx_duckdb" in sys.modules
+"""
+
+
+def test_the_checker_loads_beside_the_work_without_the_orm_half_loaded_in_between() -> None:
+    # A control-database statement that ran while another thread loaded sqlalchemy.orm ended in an AttributeError.
+    done = subprocess.run(
+        [sys.executable, "-c", WHO_LOADS_THE_ORM], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert set(done.stdout.split()) == {"MainThread"}
+
+
 def test_a_process_that_checked_ends_quietly_and_leaves_the_file_free(tmp_path: Path) -> None:
     path = candidate(tmp_path / "c.duckdb", GOOD)
     code = (
