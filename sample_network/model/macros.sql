@@ -24,6 +24,9 @@ CREATE OR REPLACE MACRO bad_check(digits) AS
     concat(left(digits, -1), CAST((CAST(right(digits, 1) AS INTEGER) + 1) % 10 AS VARCHAR));
 
 CREATE OR REPLACE MACRO day_of(n) AS CAST(getvariable('first_day') AS DATE) + CAST(n AS INTEGER);
+-- United States: clocks go forward on the second Sunday of March and back on the first of November.
+CREATE OR REPLACE MACRO clocks_forward(d) AS month(d) = 3 AND dayofweek(d) = 0 AND day(d) BETWEEN 8 AND 14;
+CREATE OR REPLACE MACRO clocks_back(d) AS month(d) = 11 AND dayofweek(d) = 0 AND day(d) <= 7;
 -- UTC time without a zone of a local minute of a day.
 CREATE OR REPLACE MACRO utc_of(n, minute, zone) AS
     timezone('UTC', timezone(zone, CAST(day_of(n) AS TIMESTAMP) + to_minutes(CAST(minute AS INTEGER))));
@@ -31,6 +34,13 @@ CREATE OR REPLACE MACRO stamp(ts) AS strftime(ts, '%Y-%m-%d %H:%M:%S.%f');
 -- Ten-thousandths as text with four decimals; negative numbers too.
 CREATE OR REPLACE MACRO money4(n) AS concat(CASE WHEN n < 0 THEN '-' ELSE '' END, abs(n) // 10000, '.', lpad(CAST(abs(n) % 10000 AS VARCHAR), 4, '0'));
 CREATE OR REPLACE MACRO dec4(n) AS CAST(money4(n) AS DECIMAL(18, 4));
+-- Other names of a company: capitals without its legal form, abbreviated, spelled out.
+CREATE OR REPLACE MACRO alias_of(name, form) AS CASE form
+    WHEN 0 THEN upper(split_part(name, ',', 1))
+    WHEN 1 THEN concat(upper(left(split_part(name, ' ', 1), 4)), ' ', upper(left(split_part(split_part(name, ',', 1), ' ', -1), 3)))
+    ELSE concat(split_part(name, ',', 1), CASE split_part(name, ', ', 2) WHEN 'Inc.' THEN ' Incorporated' WHEN 'Ltd.' THEN ' Limited' WHEN 'Corp.' THEN ' Corporation' ELSE ' Company' END) END;
+-- Lot number of a maker: four digits drawn, the week, which of its lots.
+CREATE OR REPLACE MACRO lot_of(h, batch, seq) AS concat('L', lpad(CAST(bits(h, 0, 10000) AS VARCHAR), 4, '0'), lpad(CAST(batch AS VARCHAR), 3, '0'), seq);
 -- A field of a delimited file: quoted where it must be.
 CREATE OR REPLACE MACRO field(x, delimiter) AS CASE
     WHEN x IS NULL THEN ''

@@ -23,8 +23,9 @@ SELECT
     concat(first_word[1 + (supplier_no - 1) % 20], ' ', second_word[1 + (supplier_no - 1) // 20], ', ', pick(form, h, 4)) AS first_name,
     CASE WHEN supplier_renamed(supplier_no) THEN concat(first_word[1 + (supplier_no - 1) % 20], ' Group Holdings, ', pick(form, h, 7)) END AS later_name,
     CASE WHEN supplier_renamed(supplier_no) THEN 5 + bits(h, 12, 15) END AS renamed_day,
-    -- A bigger neighbour bought the company: it keeps its numbers, its vendor record says so.
+    -- A bigger neighbour bought the company: it keeps its numbers; from that day its vendor record says so, and the buyer gets the orders.
     CASE WHEN supplier_merged(supplier_no) AND supplier_no > 20 THEN 1 + (supplier_no - 1) % 20 END AS bought_by,
+    CASE WHEN supplier_merged(supplier_no) AND supplier_no > 20 THEN 3 + bits(h, 40, 12) END AS merged_day,
     CASE WHEN supplier_remit_to(supplier_no) THEN 1 + bits(h, 20, 3) ELSE 0 END AS extra_remits,
     lpad(CAST(60000000 + 37 * supplier_no AS VARCHAR), 9, '0') AS duns,
     861100 + supplier_no AS company,

@@ -12,6 +12,15 @@ WITH review AS (
 
 SELECT * FROM review WHERE qty > 0;
 
+-- What a supplier may send in place of an item: the same thing of another maker that the site has a shelf for.
+CREATE OR REPLACE TEMP TABLE alternate AS
+SELECT c.item_no, min(o.item_no) AS item_no_sent
+FROM carried AS c
+JOIN item AS i ON i.item_no = c.item_no
+JOIN item AS o ON o.kind = i.kind AND o.size = i.size AND o.sterility = i.sterility AND o.mfr_no <> i.mfr_no
+JOIN carried AS shelf ON shelf.item_no = o.item_no
+GROUP BY c.item_no;
+
 -- From the warehouse: picked on the next day, there on the same day.
 CREATE OR REPLACE TEMP TABLE transfer AS
 SELECT getvariable('facility_no') AS facility_no, item_no, day + 1 AS day, qty
@@ -19,11 +28,13 @@ FROM replenishment WHERE from_dc AND day + 1 < getvariable('horizon');
 
 CREATE OR REPLACE TEMP TABLE po_line AS
 WITH wanted AS (
-    SELECT r.item_no, r.day, i.vendor_no, i.order_uom AS uom, p.qty AS factor, (r.qty + p.qty - 1) // p.qty AS need_packs,
+    SELECT r.item_no, r.day, CASE WHEN r.day >= s.merged_day THEN s.bought_by ELSE i.vendor_no END AS vendor_no, a.item_no_sent, i.order_uom AS uom, p.qty AS factor, (r.qty + p.qty - 1) // p.qty AS need_packs,
         i.price, i.has_contract, i.contract_end_day,
         dice('order', concat(getvariable('facility_no'), '|', r.item_no, '|', r.day)) AS h
     FROM replenishment AS r
     JOIN item AS i USING (item_no)
+    JOIN supplier AS s ON s.supplier_no = i.vendor_no
+    LEFT JOIN alternate AS a ON a.item_no = r.item_no
     JOIN item_pack AS p ON p.item_no = r.item_no AND p.uom = i.order_uom AND r.day >= p.from_day AND (p.to_day IS NULL OR r.day < p.to_day)
     WHERE NOT r.from_dc
 ),
@@ -49,6 +60,8 @@ SELECT
     bits(h, 16, 600) AS minute,
     -- What became of the line: one draw, so that acknowledgment, shipment and invoice tell one story.
     CASE
+        -- A substitute is offered, and sent where it is one that the site knows.
+        WHEN bits(h, 24, 1000) < 8 AND item_no_sent IS NOT NULL THEN 'substituted'
         WHEN bits(h, 24, 1000) < 12 THEN 'substitute'
         WHEN bits(h, 24, 1000) < 35 THEN 'rejected'
         WHEN bits(h, 24, 1000) < 115 AND need_packs >= 2 THEN 'backorder'
@@ -57,6 +70,7 @@ SELECT
         WHEN bits(h, 24, 1000) < 280 AND need_packs >= 2 THEN 'two_lots'
         ELSE 'full'
     END AS fate,
+    CASE WHEN bits(h, 24, 1000) < 8 THEN item_no_sent END AS item_no_sent,
     bits(h, 36, 1000) < 25 AS price_changed,
     -- One day for all lines of an order: what is shipped together comes together.
     1 + bits(dice('lead', po_no), 0, 3) AS lead_days,
@@ -70,7 +84,11 @@ CREATE OR REPLACE TEMP TABLE shipment AS
 WITH piece AS (
     SELECT *, 1 AS leg, 1 AS lot_seq, lead_days AS lag_days,
         CASE fate WHEN 'backorder' THEN qty // 2 WHEN 'short' THEN qty - 1 WHEN 'over' THEN qty + 1 WHEN 'two_lots' THEN qty - qty // 2 ELSE qty END AS shipped
-    FROM po_line WHERE fate NOT IN ('substitute', 'rejected')
+    FROM po_line WHERE fate NOT IN ('substitute', 'substituted', 'rejected')
+    UNION ALL
+    -- Substitutes come in eaches, at the price of what was ordered.
+    SELECT * REPLACE (item_no_sent AS item_no, 'EA' AS uom, 1 AS factor, price // factor AS price), 1, 1, lead_days, qty * factor
+    FROM po_line WHERE fate = 'substituted'
     UNION ALL
     SELECT *, 1, 2, lead_days, qty // 2 FROM po_line WHERE fate = 'two_lots'
     UNION ALL
@@ -78,7 +96,8 @@ WITH piece AS (
 ),
 
 drawn AS (
-    SELECT *, dice('lot', concat(po_no, '|', line_no, '|', leg, '|', lot_seq)) AS hl FROM piece
+    -- A maker's lot is what it ships of an item in a week, to whichever site.
+    SELECT *, CAST(day + lag_days AS BIGINT) // 7 AS batch, dice('lot', concat(item_no, '|', CAST(day + lag_days AS BIGINT) // 7, '|', lot_seq)) AS hl FROM piece
     WHERE day + lag_days < getvariable('horizon')
 )
 
@@ -86,8 +105,8 @@ SELECT
     po_no, line_no, leg, lot_seq, item_no, drawn.vendor_no, day AS order_day, CAST(day + lag_days AS INTEGER) AS day, uom, factor, shipped AS qty, drawn.price,
     shipped * factor AS qty_base, is_reversed AND leg = 1 AND lot_seq = 1 AS is_reversed, hl,
     420 + bits(dice('dock', concat(po_no, '|', leg)), 0, 540) AS minute,
-    CASE WHEN i.is_lot_tracked THEN concat('L', lpad(CAST(bits(hl, 0, 1000000) AS VARCHAR), 6, '0'), CAST(leg AS VARCHAR), CAST(lot_seq AS VARCHAR)) END AS lot,
-    CASE WHEN i.is_lot_tracked THEN day + lag_days + 60 + bits(hl, 24, 900) END AS expiry_day
+    CASE WHEN i.is_lot_tracked THEN lot_of(hl, batch, lot_seq) END AS lot,
+    CASE WHEN i.is_lot_tracked THEN batch * 7 + 67 + bits(hl, 24, 900) END AS expiry_day
 FROM drawn
 JOIN item AS i USING (item_no);
 
@@ -227,11 +246,12 @@ WHERE day < getvariable('horizon');
 -- The right three-way match of each invoice line: against what was ordered and what was received.
 CREATE OR REPLACE TEMP TABLE matched AS
 WITH received AS (
-    SELECT po_no, line_no, CAST(sum(qty_base) AS BIGINT) AS qty_base FROM shipment GROUP BY po_no, line_no
+    SELECT s.po_no, s.line_no, CAST(sum(s.qty_base) AS BIGINT) AS qty_base, bool_or(s.item_no <> l.item_no) AS is_substitute
+    FROM shipment AS s JOIN po_line AS l USING (po_no, line_no) GROUP BY s.po_no, s.line_no
 ),
 
 running AS (
-    SELECT i.*, r.qty_base AS received_base,
+    SELECT i.*, r.qty_base AS received_base, r.is_substitute,
         CAST(sum(CASE WHEN i.kind = 'invoice' THEN i.qty * i.factor ELSE 0 END) OVER (PARTITION BY i.po_no, i.line_no ORDER BY i.day, i.invoice_no) AS BIGINT) AS billed_to
     FROM invoice AS i
     JOIN received AS r USING (po_no, line_no)
@@ -244,6 +264,7 @@ SELECT invoice_no, invoice_line, po_no, line_no, leg, vendor_no, item_no, kind,
         WHEN price * po_factor <> po_price * factor THEN 'price'
         WHEN billed_to > received_base THEN 'qty'
         WHEN difference = 'uom' THEN 'uom'
+        WHEN is_substitute THEN 'item'
         ELSE 'matched'
     END AS result,
     CASE WHEN kind = 'invoice' THEN (price * po_factor - po_price * factor) * qty // po_factor ELSE 0 END AS price_variance,

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from sample_network.mess.kinds import macros
-from sample_network.model.plan import FIRST_DAY, Plan
+from sample_network.model.plan import Plan
 
 WAREHOUSE = 0
 
@@ -34,7 +34,7 @@ def open_world(plan: Plan, memory_limit: str = "2GB", threads: int = 2) -> duckd
         ("facility_no", 0),
     ):
         con.execute(f"SET VARIABLE {name} = {value}")
-    con.execute(f"SET VARIABLE first_day = DATE '{FIRST_DAY}'")
+    con.execute(f"SET VARIABLE first_day = DATE '{plan.first_day}'")
     con.execute(f"SET VARIABLE until = TIMESTAMP '{plan.end:%Y-%m-%d %H:%M:%S}'")
     con.execute(f"SET VARIABLE hourly = {plan.hourly}")
     con.execute(script("macros.sql"))

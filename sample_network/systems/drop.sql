@@ -20,13 +20,13 @@ struck AS (
 ),
 
 timed AS (
-    SELECT *, CASE WHEN file_late(k) THEN due + INTERVAL 2 DAY ELSE due END AS available FROM struck
+    SELECT *, CASE WHEN file_late(k) THEN due + INTERVAL 2 DAY WHEN file_out_of_order(k) THEN due + INTERVAL 25 HOUR ELSE due END AS available FROM struck
 )
 
 SELECT file, day, rows, total, available,
     CASE WHEN truncated OR wrong_total OR corrected THEN available + INTERVAL 1 DAY ELSE available END AS right_at,
     list_filter([CASE WHEN truncated THEN 'file_truncated' END, CASE WHEN wrong_total THEN 'file_total_wrong' END,
-        CASE WHEN corrected THEN 'file_corrected' END, CASE WHEN file_late(k) THEN 'file_late' END,
+        CASE WHEN corrected THEN 'file_corrected' END, CASE WHEN file_late(k) THEN 'file_late' WHEN file_out_of_order(k) THEN 'file_out_of_order' END,
         CASE WHEN file_duplicate(k) THEN 'file_duplicate' END], lambda x: x IS NOT NULL) AS kinds
 FROM timed;
 

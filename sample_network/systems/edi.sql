@@ -12,7 +12,12 @@ SELECT l.*, s.duns, s.gln AS supplier_gln, s.erp_no AS vendor, s.edi_style, s.co
     k.gtin AS pack_gtin, p.code AS place_code, p.name AS place_name, p.gln AS place_gln, f.code AS facility_code, f.zone,
     CASE s.edi_style WHEN 2 THEN concat('92:', s.erp_no) WHEN 3 THEN concat('UL:', s.gln) ELSE concat('1:', s.duns) END AS supplier_key,
     CASE s.edi_style WHEN 3 THEN concat('92:', p.code) ELSE concat('UL:', p.gln) END AS place_key
-FROM po_line AS l
+-- What was ordered, and what was sent in its place: documents of the supplier name the latter.
+FROM (
+    SELECT *, FALSE AS is_sent_instead FROM po_line
+    UNION ALL
+    SELECT * REPLACE (item_no_sent AS item_no, 'EA' AS uom, 1 AS factor), TRUE FROM po_line WHERE fate = 'substituted'
+) AS l
 JOIN supplier AS s ON s.supplier_no = l.vendor_no AND s.is_edi
 JOIN item AS i USING (item_no)
 JOIN unit AS u ON u.uom = l.uom
@@ -21,7 +26,7 @@ JOIN facility AS f ON f.facility_no = getvariable('facility_no')
 JOIN place AS p ON p.code = CASE WHEN f.facility_no = 0 THEN 'DC1-RECV' ELSE concat(f.code, '-MAIN') END;
 
 -- How each party names the item: the buyer by all numbers, suppliers by their habit.
-CREATE OR REPLACE TEMP TABLE edi_named AS
+CREATE OR REPLACE TEMP TABLE edi_shipped AS
 SELECT *,
     array_to_string(['UK', pack_gtin, 'VN', vendor_part, 'IN', item_erp_no], chr(31)) AS buyer_ids,
     concat(supplier_key, '|GTIN:', pack_gtin, '|VN:', vendor_part, '|IN:', item_erp_no) AS buyer_item_key,
@@ -39,6 +44,12 @@ SELECT *,
     ) AS parties
 FROM edi_line;
 
+CREATE OR REPLACE TEMP TABLE edi_named AS
+SELECT o.* EXCLUDE (is_sent_instead), concat(o.vendor_part, 'S') AS other_part FROM edi_shipped AS o WHERE NOT o.is_sent_instead AND o.fate <> 'substituted'
+UNION ALL
+SELECT o.* EXCLUDE (is_sent_instead), i.vendor_part FROM edi_shipped AS o JOIN edi_shipped AS i USING (po_no, line_no) WHERE NOT o.is_sent_instead AND i.is_sent_instead;
+DELETE FROM edi_shipped WHERE NOT is_sent_instead AND fate = 'substituted';
+
 -- One row per document: its set, the interchange's day and minute (network time), number of lines, text from BEG/BAK/BSN/BIG on.
 CREATE OR REPLACE TEMP TABLE edi_document AS
 SELECT '850' AS set_id, day, 1380 AS minute, vendor_no, po_no AS document_no, count(*) AS n,
@@ -55,9 +66,9 @@ SELECT '855', day + 1, 360, vendor_no, po_no, count(*),
         concat(concat_ws(chr(31), 'BAK', '00', 'AC', po_no, strftime(day_of(day), '%Y%m%d'), '', '', '', concat('SO', substr(po_no, 2)), strftime(day_of(day + 1), '%Y%m%d')), chr(30)), any_value(parties ORDER BY line_no),
         string_agg(concat(
             concat(concat_ws(chr(31), 'PO1', line_no, qty, x12, price_text(CASE WHEN price_changed THEN price * 103 // 100 ELSE price END), '', seller_ids), chr(30)),
-            CASE fate
+            CASE CASE WHEN fate = 'substituted' THEN 'substitute' ELSE fate END
+                WHEN 'substitute' THEN concat(concat_ws(chr(31), 'ACK', 'IS', qty, x12, '068', strftime(day_of(day + lead_days), '%Y%m%d'), '', 'VN', other_part), chr(30))
                 WHEN 'rejected' THEN concat(concat_ws(chr(31), 'ACK', 'IR', qty, x12), chr(30))
-                WHEN 'substitute' THEN concat(concat_ws(chr(31), 'ACK', 'IS', qty, x12, '068', strftime(day_of(day + lead_days), '%Y%m%d'), '', 'VN', concat(vendor_part, 'S')), chr(30))
                 WHEN 'backorder' THEN concat(concat(concat_ws(chr(31), 'ACK', 'IA', qty // 2, x12, '068', strftime(day_of(day + lead_days), '%Y%m%d')), chr(30)),
                     concat(concat_ws(chr(31), 'ACK', 'IB', qty - qty // 2, x12, '068', strftime(day_of(day + lead_days + 5), '%Y%m%d')), chr(30)))
                 ELSE concat(concat_ws(chr(31), 'ACK', CASE WHEN price_changed THEN 'IP' ELSE 'IA' END, qty, x12, '068', strftime(day_of(day + lead_days), '%Y%m%d')), chr(30))
@@ -79,7 +90,7 @@ SELECT '856', s.day, 300, s.vendor_no, concat('SH', substr(s.po_no, 2), s.leg), 
         concat(concat_ws(chr(31), 'CTT', count(*) + 3), chr(30))
     )
 FROM (SELECT *, 3 + row_number() OVER (PARTITION BY po_no, leg ORDER BY line_no, lot_seq) AS item_hl FROM shipment) AS s
-JOIN edi_named AS n USING (po_no, line_no)
+JOIN edi_shipped AS n USING (po_no, line_no)
 GROUP BY s.day, s.vendor_no, s.po_no, s.leg
 UNION ALL
 SELECT '810', b.day, 1200, b.vendor_no, b.invoice_no, count(*),
@@ -94,7 +105,7 @@ SELECT '810', b.day, 1200, b.vendor_no, b.invoice_no, count(*),
         concat(concat_ws(chr(31), 'CTT', count(*)), chr(30))
     )
 FROM invoice AS b
-JOIN edi_named AS n ON n.po_no = b.po_no AND n.line_no = b.line_no
+JOIN edi_shipped AS n ON n.po_no = b.po_no AND n.line_no = b.line_no
 JOIN unit AS u ON u.uom = b.uom
 GROUP BY b.day, b.vendor_no, b.invoice_no;
 
@@ -177,8 +188,11 @@ SELECT * FROM (
     UNION
     SELECT DISTINCT 'item', item_id, 'edi_hub', buyer_item_key FROM edi_named WHERE utc_of(day, 1385, 'America/New_York') <= getvariable('until')
     UNION
-    -- A substitute is another part, which the network has no record of.
-    SELECT DISTINCT 'item', item_id, 'edi_hub', seller_item_key FROM edi_named WHERE fate <> 'substitute' AND utc_of(day + 1, 365, 'America/New_York') <= getvariable('until')
+    -- A substitute that is offered is a part which the network has no record of under that supplier.
+    SELECT DISTINCT 'item', item_id, 'edi_hub', seller_item_key FROM edi_named WHERE fate NOT IN ('substitute', 'substituted') AND utc_of(day + 1, 365, 'America/New_York') <= getvariable('until')
+    UNION
+    SELECT DISTINCT 'item', n.item_id, 'edi_hub', n.seller_item_key FROM edi_shipped AS n
+    WHERE n.is_sent_instead AND EXISTS (SELECT 1 FROM shipment AS s WHERE s.po_no = n.po_no AND s.line_no = n.line_no AND utc_of(s.day, 305, 'America/New_York') <= getvariable('until'))
 ) AS x (domain, entity_id, source_system, source_key)
 WHERE NOT EXISTS (SELECT 1 FROM truth.crosswalk AS c WHERE c.source_system = 'edi_hub' AND c.domain = x.domain AND c.source_key = x.source_key)
 ORDER BY 1, 4;
@@ -188,7 +202,7 @@ SELECT 'fact_po_line', 'edi_hub', concat('ZZ|VALLEYHEALTH|', facility_code, '|',
     qty * factor, dec4(qty * price), day_of(day), 'published'
 FROM edi_named WHERE utc_of(day, 1385, 'America/New_York') <= getvariable('until') ORDER BY 3;
 INSERT INTO truth.fact
-SELECT 'fact_po_ack', 'edi_hub', concat(po_no, '|', line_no, '|', a.n), CASE WHEN fate <> 'substitute' THEN item_id END, supplier_id, place_id, NULL,
+SELECT 'fact_po_ack', 'edi_hub', concat(po_no, '|', line_no, '|', a.n), CASE WHEN fate NOT IN ('substitute', 'substituted') THEN item_id END, supplier_id, place_id, NULL,
     factor * CASE WHEN fate <> 'backorder' THEN qty WHEN a.n = 1 THEN qty // 2 ELSE qty - qty // 2 END, NULL, day_of(day + 1), 'published'
 FROM edi_named CROSS JOIN (VALUES (1), (2)) AS a (n)
 WHERE (a.n = 1 OR fate = 'backorder') AND utc_of(day + 1, 365, 'America/New_York') <= getvariable('until') ORDER BY 3;
@@ -196,16 +210,16 @@ INSERT INTO truth.fact
 SELECT 'fact_asn_line', 'edi_hub', concat('01|', n.duns, '|', n.supplier_key, '|', d.document_no, '|', s.item_hl, '|1|1'), n.item_id, n.supplier_id, n.place_id, NULL,
     s.qty_base, NULL, day_of(s.day - 1), CASE WHEN d.is_miscounted THEN 'quarantined' ELSE 'published' END
 FROM (SELECT *, 3 + row_number() OVER (PARTITION BY po_no, leg ORDER BY line_no, lot_seq) AS item_hl FROM shipment) AS s
-JOIN edi_named AS n USING (po_no, line_no)
+JOIN edi_shipped AS n USING (po_no, line_no)
 JOIN edi_set AS d ON d.set_id = '856' AND d.document_no = concat('SH', substr(s.po_no, 2), s.leg)
 WHERE utc_of(s.day, 305, 'America/New_York') <= getvariable('until') ORDER BY 3;
 INSERT INTO truth.fact
 SELECT 'fact_invoice_line', 'edi_hub', concat('01|', n.duns, '|', n.supplier_key, '|', b.invoice_no, '|', b.line_no, '|1'), n.item_id, n.supplier_id, n.place_id, NULL,
     b.qty * b.factor, dec4(b.amount), day_of(b.day), 'published'
-FROM invoice AS b JOIN edi_named AS n ON n.po_no = b.po_no AND n.line_no = b.line_no
+FROM invoice AS b JOIN edi_shipped AS n ON n.po_no = b.po_no AND n.line_no = b.line_no
 WHERE utc_of(b.day, 1205, 'America/New_York') <= getvariable('until') ORDER BY 3;
 INSERT INTO truth.fact
 SELECT 'fact_invoice_line', 'edi_hub', concat('01|', any_value(n.duns), '|', any_value(n.supplier_key), '|', b.invoice_no, '|SAC1|1'), NULL, any_value(n.supplier_id), any_value(n.place_id), NULL,
     NULL, dec4(max(b.freight)), any_value(day_of(b.day)), 'published'
-FROM invoice AS b JOIN edi_named AS n ON n.po_no = b.po_no AND n.line_no = b.line_no
+FROM invoice AS b JOIN edi_shipped AS n ON n.po_no = b.po_no AND n.line_no = b.line_no
 WHERE b.freight > 0 AND utc_of(b.day, 1205, 'America/New_York') <= getvariable('until') GROUP BY b.invoice_no ORDER BY 3;

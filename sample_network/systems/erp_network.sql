@@ -14,7 +14,8 @@ ORDER BY p.item_no, p.uom
 SELECT uom, name, x12, stamp(utc_of(0, 420, 'America/New_York')) FROM unit ORDER BY uom
 -- section: vendor
 WITH row_of AS (
-    SELECT s.*, t.n AS remit, s.renamed_day IS NOT NULL AND utc_of(s.renamed_day, 600, 'America/New_York') <= getvariable('until') AS is_renamed, o.first_name AS owner
+    SELECT s.*, t.n AS remit, s.renamed_day IS NOT NULL AND utc_of(s.renamed_day, 600, 'America/New_York') <= getvariable('until') AS is_renamed,
+        CASE WHEN utc_of(s.merged_day, 660, 'America/New_York') <= getvariable('until') THEN o.first_name END AS owner
     FROM supplier AS s CROSS JOIN range(0, 4) AS t (n) LEFT JOIN supplier AS o ON o.supplier_no = s.bought_by
     WHERE t.n <= s.extra_remits
 )
@@ -23,7 +24,8 @@ SELECT concat(erp_no, CASE WHEN remit > 0 THEN concat('-R', remit) ELSE '' END),
     left(concat(CASE WHEN is_renamed THEN later_name ELSE first_name END, CASE WHEN owner IS NOT NULL THEN concat(' (now ', owner, ')') ELSE '' END,
         CASE WHEN remit > 0 THEN concat(' REMIT TO ', remit) ELSE '' END), 60),
     duns, CASE WHEN remit = 0 THEN gln END, CASE WHEN is_edi AND remit = 0 THEN duns END, 'A', '2019-07-01',
-    stamp(CASE WHEN is_renamed THEN utc_of(renamed_day, 600, 'America/New_York') ELSE utc_of(0, 420, 'America/New_York') END)
+    stamp(greatest(utc_of(0, 420, 'America/New_York'), CASE WHEN is_renamed THEN utc_of(renamed_day, 600, 'America/New_York') END,
+        CASE WHEN owner IS NOT NULL THEN utc_of(merged_day, 660, 'America/New_York') END))
 FROM row_of ORDER BY supplier_no, remit
 -- section: location
 SELECT code, left(name, 60), type, parent, facility, gln, stamp(utc_of(0, 420, 'America/New_York')) FROM place ORDER BY facility_no, room_no

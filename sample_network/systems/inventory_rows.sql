@@ -3,7 +3,7 @@
 
 CREATE OR REPLACE TEMP TABLE inv_item AS
 WITH spelled AS (
-    SELECT c.local_id, c.h, i.*, m.first_name AS mfr, look.gtin AS lookalike_gtin,
+    SELECT c.local_id, c.h, i.*, m.first_name AS mfr, dice('alias', concat(getvariable('facility_no'), '|', i.mfr_no)) AS hm, look.gtin AS lookalike_gtin,
         concat(getvariable('facility_no'), '|', i.item_no) AS k
     FROM carried AS c
     JOIN item AS i USING (item_no)
@@ -13,9 +13,12 @@ WITH spelled AS (
 
 flagged AS (
     SELECT *,
+        mfr_alias(k) AS other_mfr, code_sentinel(k) AS filler,
         item_no_missing(k) AS no_number, gtin_missing(k) AND NOT gtin_bad_check(k) AND NOT gtin_of_lookalike(k) AS no_gtin,
         gtin_bad_check(k) AND NOT gtin_of_lookalike(k) AS bad_gtin, gtin_of_lookalike(k) AS other_gtin, part_no_variant(k) AS bare_part,
-        text_formula(k) AS formula, text_sql(k) AND NOT text_formula(k) AS sql_text, text_html(k) AND NOT text_formula(k) AND NOT text_sql(k) AS html_text
+        text_formula(k) AS formula, text_sql(k) AND NOT text_formula(k) AS sql_text, text_html(k) AND NOT text_formula(k) AND NOT text_sql(k) AS html_text,
+        text_of_lookalike(k) AND NOT text_formula(k) AND NOT text_sql(k) AND NOT text_html(k) AS vague_text,
+        text_mojibake(k) AND NOT text_of_lookalike(k) AND NOT text_formula(k) AND NOT text_sql(k) AND NOT text_html(k) AS mojibake
     FROM spelled
 )
 
@@ -25,20 +28,23 @@ SELECT
         WHEN formula THEN concat('=HYPERLINK("http://example.invalid/', item_no, '","', kind, '")')
         WHEN sql_text THEN concat(kind, '''; DROP TABLE item; --')
         WHEN html_text THEN concat('<script>alert(', item_no, ')</script>', kind)
+        WHEN vague_text THEN concat(kind, ', ', lower(sterility))
+        WHEN mojibake THEN concat(kind, ' ', size, ' â€“ ', lower(sterility))
         WHEN copy.n = 2 THEN concat(kind, ' ', size, ' (RELISTED)')
         WHEN getvariable('facility_no') % 3 = 2 THEN upper(concat(left(kind, 18), ' ', replace(size, ' ', ''), ' ', left(sterility, 3), ' — ', left(mfr, 6)))
         WHEN getvariable('facility_no') % 3 = 0 THEN concat(size, ' ', lower(kind), CASE sterility WHEN 'STERILE' THEN ' sterile' ELSE ' non-st' END)
         ELSE concat(kind, ' ', size, ', ', lower(sterility))
     END AS description,
-    CASE WHEN other_gtin THEN lookalike_gtin WHEN bad_gtin THEN bad_check(gtin) WHEN NOT no_gtin THEN gtin END AS gtin,
+    CASE WHEN filler AND no_gtin THEN '00000000000000' WHEN other_gtin THEN lookalike_gtin WHEN bad_gtin THEN bad_check(gtin) WHEN NOT no_gtin THEN gtin END AS gtin,
     CASE WHEN NOT no_number THEN erp_no END AS network_item_no,
-    upper(mfr) AS manufacturer,
-    CASE WHEN bare_part THEN replace(part_no, '-', '') ELSE part_no END AS mfr_part_no,
+    CASE WHEN other_mfr THEN alias_of(mfr, bits(hm, 0, 3)) ELSE upper(mfr) END AS manufacturer,
+    CASE WHEN filler THEN 'N/A' WHEN bare_part THEN replace(part_no, '-', '') ELSE part_no END AS mfr_part_no,
     is_lot_tracked, status,
     list_filter([
         CASE WHEN no_number THEN 'item_no_missing' END, CASE WHEN no_gtin THEN 'gtin_missing' END,
         CASE WHEN bad_gtin THEN 'gtin_bad_check' END, CASE WHEN other_gtin THEN 'gtin_of_lookalike' END,
-        CASE WHEN bare_part THEN 'part_no_variant' END, CASE WHEN formula THEN 'text_formula' END,
+        CASE WHEN filler THEN 'code_sentinel' WHEN bare_part THEN 'part_no_variant' END, CASE WHEN other_mfr THEN 'mfr_alias' END,
+        CASE WHEN vague_text THEN 'text_of_lookalike' END, CASE WHEN mojibake THEN 'text_mojibake' END, CASE WHEN formula THEN 'text_formula' END,
         CASE WHEN sql_text THEN 'text_sql' END, CASE WHEN html_text THEN 'text_html' END,
         CASE WHEN d.day = 7 AND item_listed_twice(k) THEN 'item_listed_twice' END], lambda x: x IS NOT NULL) AS kinds
 FROM flagged
@@ -120,7 +126,7 @@ moved AS (
 
 keyed AS (
     SELECT m.*, concat('M', getvariable('facility_no'), '-', m.day, '-', m.item_no, '-', m.leg) AS move_no,
-        -- Round the clock; the hour that the clocks skip is left out, but for the defect.
+        -- Round the clock; the hours that the clocks skip or pass twice are left out, but for the defects.
         bits(m.h, 20, 1440) AS drawn_minute, c.local_id AS item_id, c.entity_id, fac.zone,
         origin.entity_id AS from_entity, CASE WHEN m.from_code = 'DC1' THEN 'DC1' ELSE origin.local_id END AS from_id,
         target.entity_id AS to_entity, target.local_id AS to_id
@@ -132,7 +138,9 @@ keyed AS (
 )
 
 SELECT *,
-    day_of(day) = DATE '2026-03-08' AND zone <> 'America/Phoenix' AND getvariable('facility_no') % 3 <> 1 AND dst_gap(move_no) AS in_gap,
-    CASE WHEN day_of(day) = DATE '2026-03-08' AND drawn_minute BETWEEN 120 AND 179 THEN drawn_minute + 60 ELSE drawn_minute END AS minute,
+    clocks_forward(day_of(day)) AND zone <> 'America/Phoenix' AND getvariable('facility_no') % 3 <> 1 AND dst_gap(move_no) AS in_gap,
+    clocks_back(day_of(day)) AND zone <> 'America/Phoenix' AND getvariable('facility_no') % 3 <> 1 AND dst_fold(move_no) AS in_fold,
+    CASE WHEN clocks_forward(day_of(day)) AND drawn_minute BETWEEN 120 AND 179 THEN drawn_minute + 60
+        WHEN clocks_back(day_of(day)) AND drawn_minute BETWEEN 60 AND 119 THEN drawn_minute + 60 ELSE drawn_minute END AS minute,
     CASE WHEN patient_canary(move_no) THEN concat('for Canary, Pat MRN 0048', lpad(CAST(bits(h, 8, 10000) AS VARCHAR), 4, '0')) END AS note
 FROM keyed;

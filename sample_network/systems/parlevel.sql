@@ -26,7 +26,7 @@ SELECT concat('parlevel-onhand-', strftime(day_of(day), '%Y%m%d'), '.tsv') AS fi
 FROM inv_stock
 -- section: movement
 SELECT concat('parlevel-moved-', strftime(day_of(day), '%Y%m%d'), {hour}, '.tsv') AS file, day, {minute} AS minute, row_number() OVER (ORDER BY minute, move_no) AS ord, move_no AS source_key,
-    list_filter([CASE WHEN note IS NOT NULL THEN 'patient_canary' END, CASE WHEN in_gap THEN 'dst_gap' END], lambda x: x IS NOT NULL) AS kinds, 0 AS amount,
-    concat_ws(chr(9), move_no, CASE WHEN in_gap THEN local_text(day, 150, '%m/%d/%Y %I:%M %p') ELSE local_text(day, minute, '%m/%d/%Y %I:%M %p') END, item_id, from_id, coalesce(to_id, ''),
+    list_filter([CASE WHEN note IS NOT NULL THEN 'patient_canary' END, CASE WHEN in_gap THEN 'dst_gap' WHEN in_fold THEN 'dst_fold' END], lambda x: x IS NOT NULL) AS kinds, 0 AS amount,
+    concat_ws(chr(9), move_no, CASE WHEN in_gap THEN local_text(day, 150, '%m/%d/%Y %I:%M %p') WHEN in_fold THEN local_text(day, 90, '%m/%d/%Y %I:%M %p') ELSE local_text(day, minute, '%m/%d/%Y %I:%M %p') END, item_id, from_id, coalesce(to_id, ''),
         CASE kind WHEN 'issue' THEN 'used' WHEN 'waste' THEN 'wasted' ELSE 'moved' END, thousands(qty), 'EACH', coalesce(lot, ''), field(note, chr(9))) AS text, entity_id, from_entity, to_entity, CASE WHEN kind = 'transfer' THEN qty ELSE -qty END AS signed_qty, in_gap
 FROM inv_move

@@ -25,7 +25,7 @@ SELECT concat('STK_', strftime(day_of(day), '%Y%m%d'), '.txt') AS file, day, -1 
 FROM inv_stock
 -- section: movement
 SELECT concat('MOV_', strftime(day_of(day), '%Y%m%d'), {hour}, '.txt') AS file, day, {minute} AS minute, row_number() OVER (ORDER BY minute, move_no) AS ord, move_no AS source_key,
-    list_filter([CASE WHEN note IS NOT NULL THEN 'patient_canary' END, CASE WHEN in_gap THEN 'dst_gap' END], lambda x: x IS NOT NULL) AS kinds, 0 AS amount,
-    concat_ws(';', move_no, CASE WHEN in_gap THEN local_text(day, 150, '%d.%m.%Y %H:%M') ELSE local_text(day, minute, '%d.%m.%Y %H:%M') END, item_id, from_id, coalesce(to_id, ''),
+    list_filter([CASE WHEN note IS NOT NULL THEN 'patient_canary' END, CASE WHEN in_gap THEN 'dst_gap' WHEN in_fold THEN 'dst_fold' END], lambda x: x IS NOT NULL) AS kinds, 0 AS amount,
+    concat_ws(';', move_no, CASE WHEN in_gap THEN local_text(day, 150, '%d.%m.%Y %H:%M') WHEN in_fold THEN local_text(day, 90, '%d.%m.%Y %H:%M') ELSE local_text(day, minute, '%d.%m.%Y %H:%M') END, item_id, from_id, coalesce(to_id, ''),
         CASE kind WHEN 'issue' THEN 'ISS' WHEN 'waste' THEN 'SCR' ELSE 'TRF' END, concat(qty, ',00'), 'EA', coalesce(lot, ''), field(note, ';')) AS text, entity_id, from_entity, to_entity, CASE WHEN kind = 'transfer' THEN qty ELSE -qty END AS signed_qty, in_gap
 FROM inv_move

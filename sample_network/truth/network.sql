@@ -26,7 +26,7 @@ INSERT INTO truth.attribute
 SELECT 'supplier', entity_id, attribute, value FROM (
     SELECT s.entity_id, s.erp_no AS supplier_no, s.duns, s.gln,
         left(concat(CASE WHEN s.renamed_day IS NOT NULL AND utc_of(s.renamed_day, 600, 'America/New_York') <= getvariable('until') THEN s.later_name ELSE s.first_name END,
-            CASE WHEN o.first_name IS NOT NULL THEN concat(' (now ', o.first_name, ')') ELSE '' END), 60) AS legal_name, 'active' AS status
+            CASE WHEN utc_of(s.merged_day, 660, 'America/New_York') <= getvariable('until') THEN concat(' (now ', o.first_name, ')') ELSE '' END), 60) AS legal_name, 'active' AS status
     FROM supplier AS s LEFT JOIN supplier AS o ON o.supplier_no = s.bought_by
 )
 UNPIVOT (value FOR attribute IN (supplier_no, duns, gln, legal_name, status))
@@ -42,7 +42,7 @@ INSERT INTO truth.defect
 SELECT * FROM (
     SELECT 'supplier_renamed', 'legacy_erp', 'vendor', 'legacy_erp.sqlite', NULL, erp_no FROM supplier WHERE renamed_day IS NOT NULL AND utc_of(renamed_day, 600, 'America/New_York') <= getvariable('until')
     UNION ALL
-    SELECT 'supplier_merged', 'legacy_erp', 'vendor', 'legacy_erp.sqlite', NULL, erp_no FROM supplier WHERE bought_by IS NOT NULL
+    SELECT 'supplier_merged', 'legacy_erp', 'vendor', 'legacy_erp.sqlite', NULL, erp_no FROM supplier WHERE utc_of(merged_day, 660, 'America/New_York') <= getvariable('until')
     UNION ALL
     SELECT 'supplier_remit_to', 'legacy_erp', 'vendor', 'legacy_erp.sqlite', NULL, concat(erp_no, '-R', t.n) FROM supplier CROSS JOIN range(1, 4) AS t (n) WHERE t.n <= extra_remits
     UNION ALL

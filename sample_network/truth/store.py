@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from sample_network.mess.kinds import kinds
-from sample_network.model.plan import FIRST_DAY, Plan
+from sample_network.model.plan import Plan
 from sample_network.model.world import script
 
 HERE = Path(__file__).parent
@@ -32,7 +32,7 @@ def begin(con: duckdb.DuckDBPyConnection, path: Path, plan: Plan) -> None:
         "seed": plan.seed,
         "facilities": plan.facilities,
         "days": plan.days,
-        "first_day": FIRST_DAY,
+        "first_day": plan.first_day,
         "until": f"{plan.end:%Y-%m-%d %H:%M:%S}",
         "without": ",".join(sorted(plan.without)),
     }
