@@ -11,22 +11,21 @@ small object per transaction set.
 from __future__ import annotations
 
 import mmap
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from connectors.contract import Column, FeedContract, RecordContract, X12Format
 from connectors.errors import ConfigurationError
 from connectors.files import FileSource
 from connectors.interface import ROW_NO, Batch, Delivery, FeedState, Offer, Pulled, Reject
 from connectors.network import Source
-from connectors.typed import quoted, split, typed_query
+from connectors.typed import no_rows, quoted, session, split, typed_query
 from connectors.x12.contents import KINDS, SetKind, content_faults
 from connectors.x12.delimiters import ByteSource, find_header
 from connectors.x12.documents import Documents, Extract, Pick, SetFault
@@ -48,7 +47,8 @@ from connectors.x12.places import (
     stray_reject,
     warning,
 )
-from connectors.x12.segments import Ints, Segments, Text, code_text, index_segments
+from connectors.x12.plain import plain_values
+from connectors.x12.segments import Ints, Segments, Text, code_text, index_segments, join_segments
 
 #: Faults of the envelope or of control numbers and counts: fatal in strict mode, warnings else.
 _LENIENT = frozenset(
@@ -67,7 +67,6 @@ class _Reading:
 
     delivery: Delivery
     text: Text
-    con: duckdb.DuckDBPyConnection
     has_nul: bool
     unread: set[tuple[str, str]] = field(default_factory=set)
 
@@ -94,9 +93,6 @@ class X12Connector:
         assert isinstance(contract.format, X12Format)
         self.contract, self.format, self.source = contract, contract.format, source
         self.files = FileSource(folder, contract, source_name)
-        self._empty: dict[str, pa.RecordBatch] = {}
-        #: Types values; each reading has a cursor of its own, so that files may be read in parallel.
-        self._engine = duckdb.connect(":memory:", config={"threads": 1})
         self._check_contract()
 
     def discover(self, state: FeedState, *, sweep: bool) -> Iterator[Offer]:
@@ -120,12 +116,11 @@ class X12Connector:
         """Rows and rejects of a landed file: strays and envelope faults first, then the sets in file order."""
         data, array = _open(delivery.path)
         text = Text(array)
-        with closing(self._engine.cursor()) as con:
-            reading = _Reading(delivery, text, con, data.find(b"\0") >= 0)
-            envelope = scan(data, text)
-            yield self._envelope_batch(reading, envelope)
-            for run in set_runs(envelope.sets):
-                yield from self._read_run(reading, run)
+        reading = _Reading(delivery, text, data.find(b"\0") >= 0)
+        envelope = scan(data, text)
+        yield self._envelope_batch(reading, envelope)
+        for run in set_runs(envelope.sets):
+            yield from self._read_run(reading, run)
 
     # -- contract ---------------------------------------------------------------------------------
 
@@ -163,7 +158,7 @@ class X12Connector:
             line_ended=nothing.astype(np.bool_),
             unterminated=False,
         )
-        documents = Documents(segments, [], nothing, 1)
+        documents = Documents(segments, [], nothing, nothing)
         return [*kind.extract(documents)[0].columns, *_envelope_columns(documents, nothing, "UTC")]
 
     # -- envelope ---------------------------------------------------------------------------------
@@ -175,17 +170,19 @@ class X12Connector:
             rejects += [envelope_reject(reading.text, fault, interchange, None) for fault in interchange.faults]
         for group in envelope.groups:
             rejects += [envelope_reject(reading.text, fault, group.interchange, group) for fault in group.faults]
-        rows = self._no_rows(reading.con, SET_RECORD)
-        return Batch(SET_RECORD, rows, tuple(sorted(rejects, key=lambda reject: reject.byte_offset or 0)))
+        return Batch(
+            SET_RECORD,
+            no_rows(self.contract.records[SET_RECORD]),
+            tuple(sorted(rejects, key=lambda reject: reject.byte_offset or 0)),
+        )
 
     # -- sets -------------------------------------------------------------------------------------
 
     def _read_run(self, reading: _Reading, run: list[TransactionSet]) -> Iterator[Batch]:
-        """Neighbouring sets of one interchange: rows by record, then one `transaction_set` row each."""
+        """Neighbouring sets: rows by record, then one `transaction_set` row each."""
         rejects: list[Reject] = []
         outcomes = [self._judge(reading.text, current, rejects) for current in run]
-        for part in _stretches(run, outcomes):
-            yield from self._load(reading, [run[n] for n in part], [outcomes[n] for n in part], rejects)
+        yield from self._load(reading, run, outcomes, rejects)
         yield self._set_rows(reading, run, outcomes, rejects)
 
     def _judge(self, text: Text, current: TransactionSet, rejects: list[Reject]) -> _Outcome:
@@ -207,17 +204,19 @@ class X12Connector:
         return _Outcome("quarantined", fatal[0].rule)
 
     def _load(
-        self, reading: _Reading, sets: list[TransactionSet], outcomes: list[_Outcome], rejects: list[Reject]
+        self, reading: _Reading, run: list[TransactionSet], outcomes: list[_Outcome], rejects: list[Reject]
     ) -> Iterator[Batch]:
-        """Indexes a stretch of loadable sets once and extracts each kind from it."""
-        first = sets[0]
-        delimiters = first.interchange.header.delimiters
-        segments = index_segments(reading.text, first.start, sets[-1].end, delimiters)
+        """Indexes the loadable sets, each stretch by the delimiters of its interchange, and extracts each kind once."""
+        stretches = [[run[n] for n in part] for part in _stretches(run, outcomes)]
+        if not stretches:
+            return
+        segments, ordinals, first_rows = _indexed(reading.text, stretches)
+        loaded = [n for n, outcome in enumerate(outcomes) if outcome.state == "loaded"]
         for set_id, kind in KINDS.items():
-            chosen = [n for n, current in enumerate(sets) if current.set_id == set_id]
-            if chosen:
-                rows = np.array([sets[n].place.ordinal - first.place.ordinal for n in chosen], dtype=np.int64)
-                documents = Documents(segments, [sets[n] for n in chosen], rows, first.place.ordinal)
+            picked = [at for at, n in enumerate(loaded) if run[n].set_id == set_id]
+            if picked:
+                chosen, rows = [loaded[at] for at in picked], first_rows[picked]
+                documents = Documents(segments, [run[n] for n in chosen], rows, ordinals)
                 yield self._load_kind(reading, kind, documents, [outcomes[n] for n in chosen], rejects)
 
     def _load_kind(
@@ -270,7 +269,7 @@ class X12Connector:
         texts = {c.source: _text(segments, extract.columns[c.source]) for c in record.columns}
         kept = np.flatnonzero(~np.isin(extract.set_index, sorted(refused)))
         kept = kept[np.argsort(extract.anchor[kept], kind="stable")]
-        row_no = documents.ordinal + extract.anchor[kept]
+        row_no = documents.ordinals[extract.anchor[kept]]
         texts = {name: column.take(pa.array(kept)) for name, column in texts.items()}
         places = Locator(reading.text, documents, extract, dict(zip(row_no.tolist(), kept.tolist(), strict=True)))
         batch = self._typed(reading, extract.record, record, texts, row_no, places.location)
@@ -286,30 +285,48 @@ class X12Connector:
         row_no: Ints,
         locate: Callable[[int, Column | None], str],
     ) -> Batch:
-        """Raw text columns under the contract's types."""
+        """Raw text columns under the contract's types: plain ones by Arrow, the others by the exact query."""
+        quick = None if reading.has_nul or not len(row_no) else plain_values(_checked(record)[0], texts)
+        if quick is None:
+            return self._exact(reading, name, record, texts, row_no, locate)
+        values, certain = quick
+        names = [column.name for column in _checked(record)[0].columns]
+        columns = {c.name: texts[c.source] for c in record.columns} | dict(zip(names, values, strict=True))
+        rows = _assembled(record, columns, row_no)
+        if bool(certain.all()):
+            return Batch(name, rows)
+        doubtful = pa.array(np.flatnonzero(~certain))
+        some = {source: column.take(doubtful) for source, column in texts.items()}
+        exact = self._exact(reading, name, record, some, row_no[~certain], locate)
+        rows = pa.concat_batches([rows.filter(pa.array(certain)), exact.rows])
+        return replace(exact, rows=rows.take(pc.sort_indices(rows.column(ROW_NO))))
+
+    def _exact(
+        self,
+        reading: _Reading,
+        name: str,
+        record: RecordContract,
+        texts: dict[str, pa.Array],
+        row_no: Ints,
+        locate: Callable[[int, Column | None], str],
+    ) -> Batch:
+        """Raw text columns by `typed_query`, whatever they hold."""
         if not len(row_no):
-            return Batch(name, self._no_rows(reading.con, name))
+            return Batch(name, no_rows(record))
         checked, plain = (record, []) if reading.has_nul else _checked(record)
         columns = {c.source: texts[c.source] for c in checked.columns}
-        reading.con.register("x12_raw", pa.table({**columns, ROW_NO: pa.array(row_no, pa.int64())}))
-        query = typed_query("x12_raw", checked, {s: quoted(s) for s in columns}, self.source.timezone)
-        table: pa.Table = reading.con.sql(query).to_arrow_table().combine_chunks()
-        reading.con.unregister("x12_raw")
+        with session() as con:
+            con.register("x12_raw", pa.table({**columns, ROW_NO: pa.array(row_no, pa.int64())}))
+            query = typed_query("x12_raw", checked, {s: quoted(s) for s in columns}, self.source.timezone)
+            table: pa.Table = con.sql(query).to_arrow_table().combine_chunks()
+            con.unregister("x12_raw")
         batch = split(table.to_batches()[0], checked, name, locate)
-        kept = np.isin(row_no, batch.rows.column(ROW_NO).to_numpy())
-        untyped = {c.name: texts[c.source].filter(pa.array(kept)) for c in plain}
-        schema = self._no_rows(reading.con, name).schema
-        found = [untyped[n] if n in untyped else batch.rows.column(n) for n in schema.names]
-        return replace(batch, rows=pa.RecordBatch.from_arrays(found, schema=schema))
-
-    def _no_rows(self, con: duckdb.DuckDBPyConnection, name: str) -> pa.RecordBatch:
-        """No rows of a record, with the contract's types."""
-        if name not in self._empty:
-            fields = [f'CAST(NULL AS {c.type}) AS "{c.name}"' for c in self.contract.records[name].columns if not c.phi]
-            query = f"SELECT {', '.join(fields)}, CAST(NULL AS BIGINT) AS {ROW_NO} LIMIT 0"
-            schema = con.sql(query).to_arrow_table().schema
-            self._empty[name] = pa.RecordBatch.from_pylist([], schema=schema)
-        return self._empty[name]
+        good = batch.rows.column(ROW_NO).to_numpy()
+        kept = pa.array(np.isin(row_no, good))
+        found = {c.name: batch.rows.column(c.name) for c in checked.columns if not c.phi}
+        return replace(
+            batch, rows=_assembled(record, found | {c.name: texts[c.source].filter(kept) for c in plain}, good)
+        )
 
     def _unread(self, reading: _Reading, kind: SetKind, documents: Documents) -> list[Reject]:
         """A warning for each segment id, once per file, that is neither read nor ignored by name."""
@@ -324,7 +341,7 @@ class X12Connector:
             reading.unread.add((kind.record, name))
             row = int(rows[index])
             offset = documents.segments.offset(int(documents.segments.start[row]))
-            place = Place(documents.ordinal + row, offset, name)
+            place = Place(int(documents.ordinals[row]), offset, name)
             fault = Fault(
                 "x12.unread_segment", f"segment {name or '(no id)'} is neither read nor ignored by name", place
             )
@@ -346,6 +363,13 @@ class X12Connector:
 
         batch = self._typed(reading, SET_RECORD, record, texts, row_no, locate)
         return Batch(SET_RECORD, batch.rows, (*rejects, *batch.rejects))
+
+
+def _assembled(record: RecordContract, columns: Mapping[str, pa.Array], row_no: Ints) -> pa.RecordBatch:
+    """Rows of a record from its columns by name, in the contract's types."""
+    schema = no_rows(record).schema
+    found = {**columns, ROW_NO: pa.array(row_no, pa.int64())}
+    return pa.RecordBatch.from_arrays([found[item.name].cast(item.type) for item in schema], schema=schema)
 
 
 def _checked(record: RecordContract) -> tuple[RecordContract, list[Column]]:
@@ -375,11 +399,29 @@ def _stretches(run: list[TransactionSet], outcomes: list[_Outcome]) -> list[list
     for n, outcome in enumerate(outcomes):
         if outcome.state != "loaded":
             continue
-        if found and found[-1][-1] == n - 1 and run[n].place.offset >= run[n - 1].end:
+        if found and found[-1][-1] == n - 1 and _follows(run[n - 1], run[n]):
             found[-1].append(n)
         else:
             found.append([n])
     return found
+
+
+def _follows(before: TransactionSet, current: TransactionSet) -> bool:
+    """Whether two sets can be indexed in one go: of one interchange, one behind the other."""
+    return current.interchange is before.interchange and current.place.offset >= before.end
+
+
+def _indexed(text: Text, stretches: Sequence[Sequence[TransactionSet]]) -> tuple[Segments, Ints, Ints]:
+    """The segments of several stretches of sets as one table; file ordinal of each; row of the ST of each set."""
+    parts = [index_segments(text, s[0].start, s[-1].end, s[0].interchange.header.delimiters) for s in stretches]
+    begins = np.cumsum([0, *(len(part) for part in parts[:-1])])
+    ordinals = [s[0].place.ordinal + np.arange(len(p)) for s, p in zip(stretches, parts, strict=True)]
+    rows = [
+        begin + current.place.ordinal - stretch[0].place.ordinal
+        for begin, stretch in zip(begins.tolist(), stretches, strict=True)
+        for current in stretch
+    ]
+    return join_segments(parts), np.concatenate(ordinals), np.array(rows, dtype=np.int64)
 
 
 def _is_proven(fault: Fault, current: TransactionSet) -> bool:

@@ -97,6 +97,6 @@ def _wrong_totals(kind: SetKind, documents: Documents, lines: Ints) -> list[SetF
 def _total(documents: Documents, index: int, row: int, lines: int, segment: str) -> SetFault:
     segments = documents.segments
     stated = segments.column(np.array([row]), 1)[0].as_py()
-    place = Place(documents.ordinal + row, segments.offset(int(segments.start[row])), "CTT", 1)
+    place = Place(int(documents.ordinals[row]), segments.offset(int(segments.start[row])), "CTT", 1)
     reason = f"CTT01 states {stated or 'no number of'} lines, the set has {lines} {segment}"
     return SetFault(index, Fault("x12.ctt_count", reason, place, stated), fatal=False)

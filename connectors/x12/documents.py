@@ -73,12 +73,12 @@ class SetFault:
 class Documents:
     """The sets of one kind within a run of indexed segments."""
 
-    def __init__(self, segments: Segments, sets: Sequence[TransactionSet], first_rows: Ints, ordinal: int) -> None:
-        """`first_rows`: row of each set's ST; `ordinal`: file ordinal of row 0."""
+    def __init__(self, segments: Segments, sets: Sequence[TransactionSet], first_rows: Ints, ordinals: Ints) -> None:
+        """`first_rows`: row of each set's ST; `ordinals`: file ordinal of each segment."""
         self.segments = segments
         self.sets = sets
         self.first = first_rows
-        self.ordinal = ordinal
+        self.ordinals = ordinals
         self.size = np.array([s.segments for s in sets], dtype=np.int64)
         self.set_of = np.full(len(segments), -1, dtype=np.int64)
         for index, (row, size) in enumerate(zip(first_rows, self.size, strict=True)):

@@ -436,10 +436,10 @@ def _same_control(left: str, right: str) -> bool:
 
 
 def set_runs(sets: list[TransactionSet]) -> Iterator[list[TransactionSet]]:
-    """Neighbouring sets of one interchange, together at most `WINDOW` bytes (a larger set comes alone)."""
+    """Neighbouring sets, of one interchange or several, within `WINDOW` bytes (a larger set comes alone)."""
     run: list[TransactionSet] = []
     for current in sets:
-        if run and (current.interchange is not run[0].interchange or current.end - run[0].start > WINDOW):
+        if run and current.end - run[0].start > WINDOW:
             yield run
             run = []
         run.append(current)

@@ -237,7 +237,7 @@ def _total_faults(
         if total is None or abs(computed - total) <= _CENT * (int(counts[index]) + 1) / 2:
             continue
         row, segments = int(rows[index]), documents.segments
-        place = Place(documents.ordinal + row, segments.offset(int(segments.start[row])), "TDS", 1)
+        place = Place(int(documents.ordinals[row]), segments.offset(int(segments.start[row])), "TDS", 1)
         reason = f"TDS01 states {total:.2f}, lines and charges sum up to {computed:.2f}"
         found.append(SetFault(index, Fault("x12.invoice_total", reason, place, f"{total:.2f}"), fatal=False))
     return found

@@ -41,7 +41,7 @@ class Locator:
         if element:
             start, end = segments.span(np.array([anchor]), element)
             offset = segments.offset(int(start[0])) if end[0] > start[0] else offset
-        return Place(self.documents.ordinal + anchor, offset, code_text(int(segments.code[anchor])), element)
+        return Place(int(self.documents.ordinals[anchor]), offset, code_text(int(segments.code[anchor])), element)
 
     def location(self, row_no: int, column: Column | None) -> str:
         """For a person."""
@@ -149,7 +149,7 @@ def repeated_lines(text: Text, documents: Documents, extract: Extract, refused: 
         if index in refused:
             continue
         offset = segments.offset(int(segments.start[anchor]))
-        place = Place(documents.ordinal + anchor, offset, code_text(int(segments.code[anchor])), 1)
+        place = Place(int(documents.ordinals[anchor]), offset, code_text(int(segments.code[anchor])), 1)
         fault = Fault("x12.duplicate_line", "the line number occurs twice in the set; both lines are kept", place)
         found.append(warning(text, documents.sets[index], extract.record, fault))
     return found

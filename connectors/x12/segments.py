@@ -7,6 +7,7 @@ segment is a row number in `Segments`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -77,6 +78,7 @@ class Segments:
     is exact either way. `separators`: offsets of all element separators, and a zero at the end; `first[n]`:
     index of the segment's first one; `count[n]`: how many elements it has. `line_ended[n]`: a line break stood
     where the terminator is missing. `unterminated`: the last segment runs to the end of the range without a terminator.
+    `parts`: of a table made by `join_segments`, the tables it was made of; `bounds`: where in `array` each begins.
     """
 
     text: Text
@@ -91,12 +93,17 @@ class Segments:
     separators: Ints
     line_ended: Bools
     unterminated: bool
+    parts: tuple[Segments, ...] = ()
+    bounds: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.start)
 
     def offset(self, position: int) -> int:
         """File offset of an offset in `array`."""
+        if self.bounds is not None:
+            part = int(np.searchsorted(self.bounds, position, side="right")) - 1
+            return self.parts[part].offset(position - int(self.bounds[part]))
         if not len(self.removed):
             return position + self.base
         squeezed = self.removed - np.arange(len(self.removed))
@@ -157,11 +164,21 @@ def text_column(array: Bytes, start: Ints, end: Ints) -> pa.Array:
 
 
 def _decoded(raw: pa.Array) -> pa.Array:
-    """UTF-8 where the column is that, else Latin-1, which loses nothing."""
+    """UTF-8 where a value is that, else Latin-1, which loses nothing.
+
+    Value by value, so that what one partner writes does not depend on what another one wrote beside it.
+    """
     try:
         return raw.cast(pa.string())
     except pa.ArrowInvalid:
-        return pa.array([value.decode("latin-1") for value in raw.to_pylist()], pa.string())
+        return pa.array([_decoded_value(value) for value in raw.to_pylist()], pa.string())
+
+
+def _decoded_value(value: bytes) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 def index_segments(text: Text, low: int, high: int, delimiters: Delimiters) -> Segments:
@@ -192,6 +209,39 @@ def index_segments(text: Text, low: int, high: int, delimiters: Delimiters) -> S
     ids = _pack(window, start, id_end)
     padded = np.append(separators, 0)
     return Segments(text, window, low, cuts, start, end, ids, first, count, padded, line_ended, unterminated)
+
+
+def join_segments(parts: Sequence[Segments]) -> Segments:
+    """Several tables of one file, each indexed by its own delimiters, as one: rows in the order of the parts."""
+    if len(parts) == 1:
+        return parts[0]
+    bounds = _begins([len(part.array) for part in parts])
+    held = _begins([len(part.separators) - 1 for part in parts])
+
+    def joined(columns: Iterable[Ints], shifts: Ints) -> Ints:
+        return np.concatenate([column + shift for column, shift in zip(columns, shifts, strict=True)])
+
+    return Segments(
+        text=parts[0].text,
+        array=np.concatenate([part.array for part in parts]),
+        base=parts[0].base,
+        removed=np.zeros(0, dtype=np.int64),
+        start=joined((part.start for part in parts), bounds),
+        end=joined((part.end for part in parts), bounds),
+        code=np.concatenate([part.code for part in parts]),
+        first=joined((part.first for part in parts), held),
+        count=np.concatenate([part.count for part in parts]),
+        separators=np.append(joined((part.separators[:-1] for part in parts), bounds), 0),
+        line_ended=np.concatenate([part.line_ended for part in parts]),
+        unterminated=parts[-1].unterminated,
+        parts=tuple(parts),
+        bounds=bounds,
+    )
+
+
+def _begins(sizes: Sequence[int]) -> Ints:
+    """Where each of several things laid end to end begins."""
+    return np.cumsum([0, *sizes[:-1]], dtype=np.int64)
 
 
 def _skip_blanks(window: Bytes, start: Ints, end: Ints) -> Ints:

@@ -122,7 +122,7 @@ class Tree:
 
     def _fault(self, level: int) -> SetFault:
         segments, row = self.documents.segments, int(self.rows[level])
-        place = Place(self.documents.ordinal + row, segments.offset(int(segments.start[row])), "HL", 2)
+        place = Place(int(self.documents.ordinals[row]), segments.offset(int(segments.start[row])), "HL", 2)
         reason = "HL02 names a parent level that is not in the set, or itself among its parents"
         return SetFault(int(self.set_index[level]), Fault("x12.hl_parent", reason, place), fatal=True)
 
