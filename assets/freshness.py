@@ -1,11 +1,14 @@
-"""Whether a feed has delivered in time: what its contract allows against the age of its last delivery.
+"""Whether data is in time: a feed by its last delivery, a published table by its newest row.
 
-Here: the rule, as a function of contract, last delivery and clock. Not here: recording or showing what is late.
+Here: the rules, as functions of what was promised and of the clock. Not here: recording or showing what is late.
 
-Two promises are checked. `expected_by` (local time of day): since the last time that it was that late, a delivery
-must have arrived within the day before. Without it, files that say their own date (`as_of` by name or content) must
-not be older than their cadence and a margin. Undated files and tables are read when they change, and a quiet one is
-not late; that a source cannot be read at all is reported as such.
+A feed promises one of two things. `expected_by` (local time of day): since the last time that it was that late, a
+delivery must have arrived within the day before. Without it, files that say their own date (`as_of` by name or
+content) must not be older than their cadence and a margin. Undated files and tables are read when they change, and a
+quiet one is not late; that a source cannot be read at all is reported as such.
+
+A table promises (`freshness` of expectations/tables) that its newest row is not older than so many hours. That is
+recorded and no alert of its own: the cause is a feed that is late or cannot be read, and has one.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from connectors.contract import FeedContract
+from expectations.ddl import quoted
+from expectations.promise import TablePromise
 
 #: A delivery is due within the cadence and a margin. Events (orders, receipts) may be none for a night.
 HOURLY_AGE, NIGHTLY_AGE = timedelta(hours=3), timedelta(hours=30)
@@ -110,3 +115,34 @@ def dq_rows(late: Iterable[Stale]) -> list[dict[str, Any]]:
         }
         for one in late
     ]
+
+
+def stale_tables(
+    con: duckdb.DuckDBPyConnection, promises: Mapping[str, TablePromise], now: datetime
+) -> list[dict[str, Any]]:
+    """What `ops.dq_result` keeps of published tables without a row as new as they promise. `con` reads the store.
+
+    An empty table is one that nobody supplies: it is not late. `now`: aware.
+    """
+    return [row for promise in promises.values() if (row := _stale_table(con, promise, now))]
+
+
+def _stale_table(con: duckdb.DuckDBPyConnection, promise: TablePromise, now: datetime) -> dict[str, Any] | None:
+    if promise.freshness is None:
+        return None
+    column = promise.freshness.column
+    table = quoted(promise.schema_name, promise.table)
+    [(newest,)] = con.execute(f"SELECT max({quoted(column)}) FROM {table}").fetchall()
+    allowed = timedelta(hours=promise.freshness.max_age_hours)
+    if newest is None or now - newest <= allowed:
+        return None
+    return {
+        "suite": "freshness",
+        "expectation": "fresh",
+        "table_name": promise.qualified,
+        "scope": column,
+        "observed": f"newest {newest:%Y-%m-%d %H:%M} UTC, {hours(now - newest)} old",
+        "threshold": f"at most {hours(allowed)} old",
+        "success": False,
+        "severity": "warn",
+    }

@@ -254,6 +254,7 @@ def build_assets(settings: Settings) -> tuple[dg.AssetsDefinition, Network]:
             yield from master(context, running)
             yield from conform(context, running, plan)
             yield from publish(context, running)
+            running.check_tables()
             fail_where_unread(running)
 
     return sync, plan.network

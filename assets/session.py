@@ -22,10 +22,11 @@ from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+import duckdb
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from assets.alerts import notify
-from assets.freshness import dq_rows, late_feeds
+from assets.freshness import dq_rows, late_feeds, stale_tables
 from assets.report import DomainReport, FeedReport, SyncReport, TableReport
 from assets.settings import Settings, package_root
 from connectors.catalogue import check_network, load_feeds, load_network
@@ -40,10 +41,11 @@ from mastering.engine import MasterOutcome, master_domain
 from mastering.rules import DomainRules, load_domains
 from store.candidate import Candidate, Publication
 from store.control import Control, Ledger
-from store.intake import Intake, load_shapes
+from store.intake import Intake, Site, load_shapes
 from store.landing import Landing
 from store.publish import Publisher, current, read_current, versions
 from store.staging import FeedStaged, feed_state, stage_feed
+from store.versions import database_path
 from store.working import Working, quote
 
 T = TypeVar("T")
@@ -131,8 +133,8 @@ class SyncSession:
     def intake(self) -> Intake:
         """Everything that supplies the intake shapes in this network."""
         shapes = load_shapes(package_root() / "assets" / "intake", package_root() / "mastering" / "domains")
-        zones = {name: source.timezone for name, source in self.network.sources.items()}
-        return Intake(shapes, self.enabled, self.settings.feeds, zones)
+        sites = {name: Site(source.timezone, source.facility) for name, source in self.network.sources.items()}
+        return Intake(shapes, self.enabled, self.settings.feeds, sites)
 
     def connector(self, source: str, feed: str) -> Connector:
         """The connector of one feed."""
@@ -334,6 +336,15 @@ class SyncSession:
         zone = ZoneInfo(self.network.timezone)
         self.report.stale = late_feeds(self.working.con, contracts, datetime.now(UTC), zone)
         self.control.record_dq(self.report.run_id, dq_rows(self.report.stale))
+
+    def check_tables(self) -> None:
+        """Put on record which of the tables that readers see hold nothing as new as they promise."""
+        manifest = current(self.settings.home)
+        if self.network.sample or manifest is None:
+            return
+        with duckdb.connect(str(database_path(self.settings.home, manifest.version)), read_only=True) as con:
+            rows = stale_tables(con, self.promises, datetime.now(UTC))
+        self.control.record_dq(self.report.run_id, rows)
 
     def _expect_checks(self) -> None:
         """Something changed, so there will be a candidate to check: load the checker beside the staging.

@@ -34,11 +34,13 @@ class Attribute(Model):
 
     `references`: the value is a source key of that domain in the same source; the golden table has a column
     with the golden id beside it (`parent_location_key` -> `parent_location_sk`).
+    `of_site`: the intake fills it for a source that belongs to one facility (`store.intake`).
     """
 
     type: str = Field(pattern=_TYPES.pattern)
     description: str = Field(min_length=1)
     references: Name | None = None
+    of_site: Literal["facility", "timezone"] | None = None
 
 
 class Identifier(Model):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 import sqlglot
@@ -47,6 +47,7 @@ class ShapeColumn(Model):
     """One canonical column. `references`: master domain whose intake key it holds.
 
     `local_of`: the column of times whose day, in the time zone of the source, this is where the source names no day.
+    `of_site`: what the network file says of a source that belongs to one facility, where its rows say nothing.
     """
 
     type: str = "VARCHAR"
@@ -54,6 +55,7 @@ class ShapeColumn(Model):
     required: bool = False
     references: str | None = None
     local_of: str | None = None
+    of_site: Literal["facility", "timezone"] | None = None
 
 
 class Shape(Model):
@@ -78,6 +80,18 @@ class Shape(Model):
             **{name: column.type for name, column in self.columns.items()},
             **{name: kind for name, kind in META_COLUMNS.items() if name.startswith("_")},
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What the network file says of a source: IANA time zone of its days, the facility that all of it belongs to."""
+
+    timezone: str = "UTC"
+    facility: str | None = None
+
+    def says(self, what: Literal["facility", "timezone"] | None) -> str | None:
+        """Its facility or time zone; nothing of a source of many facilities, whose zone is that of none of them."""
+        return getattr(self, what) if what and self.facility else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +154,13 @@ def _load_shape(file: Path) -> Shape:
 
 def _column(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Of a domain's column what a shape knows; the rest is for mastering."""
-    return {name: fields[name] for name in ("type", "description", "references") if name in fields}
+    return {name: fields[name] for name in ("type", "description", "references", "of_site") if name in fields}
 
 
 class Intake:
     """Every shape of a network with its suppliers.
 
-    `zones`: source -> IANA time zone of its days, UTC where it is not named.
+    `sites`: what the network file says of each source.
 
     `notices`: pack files that were left out, and why. Raises ConfigurationError for a supplier that yields unknown
     columns, lacks mandatory ones, or supplies a shape that does not exist.
@@ -157,11 +171,11 @@ class Intake:
         shapes: Mapping[str, Shape],
         enabled: Enabled,
         feeds_dir: Path,
-        zones: Mapping[str, str] = MappingProxyType({}),
+        sites: Mapping[str, Site] = MappingProxyType({}),
     ) -> None:
         self.shapes = shapes
         self._enabled = enabled
-        self._zones = zones
+        self._sites = sites
         self.notices: list[str] = []
         self.suppliers: dict[str, list[Supplier]] = {name: [] for name in shapes}
         for source, (system, feeds) in sorted(enabled.items()):
@@ -244,7 +258,7 @@ class Intake:
         return "\nUNION ALL\n".join(parts) or _empty(self.shapes[shape])
 
     def _shaped(self, shape: str, supplier: Supplier, as_of: datetime | None) -> str:
-        return _shaped(self.shapes[shape], supplier, as_of, self._zones.get(supplier.source, "UTC"))
+        return _shaped(self.shapes[shape], supplier, as_of, self._sites.get(supplier.source, Site()))
 
     def change_points(self, con: duckdb.DuckDBPyConnection, shape: str, since_seq: int) -> list[datetime]:
         """Moments (UTC, ascending) at which a row that supplies the shape was opened or closed after `since_seq`.
@@ -360,19 +374,24 @@ def _staged(table: FeedTable, as_of: datetime | None) -> str:
     )
 
 
-def _shaped(shape: Shape, supplier: Supplier, as_of: datetime | None, zone: str) -> str:
+def _shaped(shape: Shape, supplier: Supplier, as_of: datetime | None, site: Site) -> str:
     """A supplier's rows with exactly the shape's columns and types; what it does not yield is NULL."""
     given = set(supplier.columns)
     values = {
         name: f"CAST({_value(name, supplier.source, given)} AS {kind})" for name, kind in shape.all_columns.items()
     }
+    of_site = {
+        name: f"coalesce({values[name]}, {literal(said)})"
+        for name, column in shape.columns.items()
+        if (said := site.says(column.of_site)) is not None
+    }
     # Days of times are made here, and not in the tables' portable SQL: engines differ in what a zone does to a time.
     days = {
-        name: f"coalesce({values[name]}, CAST(timezone({literal(zone)}, {values[column.local_of]}) AS DATE))"
+        name: f"coalesce({values[name]}, CAST(timezone({literal(site.timezone)}, {values[column.local_of]}) AS DATE))"
         for name, column in shape.columns.items()
         if column.local_of in given
     }
-    columns: Sequence[str] = [f"{value} AS {quote(name)}" for name, value in (values | days).items()]
+    columns: Sequence[str] = [f"{value} AS {quote(name)}" for name, value in (values | of_site | days).items()]
     return f"SELECT {', '.join(columns)} FROM (\n{supplier.relation(as_of)}\n) AS p"
 
 

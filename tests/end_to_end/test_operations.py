@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -143,6 +144,17 @@ def test_late_feeds_are_said_recorded_and_alerted_but_nothing_is_published_for_t
     assert "warn  north_inventory." in listed
     assert "met 2 times" in listed
     assert "open, not sent" in listed
+
+
+def test_a_table_that_readers_see_with_nothing_new_is_put_on_record(home: Home) -> None:
+    # What comes in dated files is of January; what was read from the ERP's tables is of now.
+    assert stale_on_record(home) == {"conformed.fact_receipt_line", "conformed.fact_stock_snapshot"}
+
+
+def stale_on_record(home: Home) -> set[str]:
+    """Tables that the control database calls stale."""
+    with closing(sqlite3.connect(home.path / "control.sqlite")) as control:
+        return {row[0] for row in control.execute("SELECT table_name FROM dq_result WHERE expectation = 'fresh'")}
 
 
 def test_a_webhook_that_is_away_shows_in_the_summary_and_fails_nothing(home: Home) -> None:

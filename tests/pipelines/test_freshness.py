@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import duckdb
 import pytest
 
-from assets.freshness import LastDelivery, last_deadline, stale
+from assets.freshness import LastDelivery, last_deadline, stale, stale_tables
 from assets.settings import package_root
 from connectors.catalogue import load_feeds
 from connectors.contract import FeedContract
+from expectations.promise import load_promises
 
 FEEDS = load_feeds(package_root() / "feeds")
 ZONE = ZoneInfo("America/New_York")
@@ -74,3 +76,20 @@ def test_the_deadline_follows_the_clocks() -> None:
     before, after = datetime(2026, 3, 7, 12, tzinfo=UTC), datetime(2026, 3, 8, 12, tzinfo=UTC)
     assert last_deadline("06:30", before, ZONE).astimezone(UTC).hour == 11
     assert last_deadline("06:30", after, ZONE).astimezone(UTC).hour == 10
+
+
+def test_a_published_table_is_stale_when_its_newest_row_is_older_than_promised_and_an_empty_one_is_not() -> None:
+    promises = load_promises(package_root() / "expectations" / "tables")
+    con = duckdb.connect()
+    con.execute("CREATE SCHEMA conformed")
+    for name, promise in promises.items():
+        if promise.freshness:
+            con.execute(f"CREATE TABLE conformed.{name} ({promise.freshness.column} TIMESTAMPTZ)")
+    age = promises["fact_po_line"].freshness.max_age_hours  # type: ignore[union-attr]
+    for table, newest in (("fact_po_line", age + 1), ("fact_asn_line", age - 1)):
+        rows = [[NOW - timedelta(hours=newest)], [NOW - timedelta(days=400)]]
+        con.executemany(f"INSERT INTO conformed.{table} VALUES (?)", rows)
+    [found] = stale_tables(con, promises, NOW)
+    assert (found["table_name"], found["scope"], found["success"]) == ("conformed.fact_po_line", "_loaded_at", False)
+    assert found["observed"] == "newest 2026-03-08 22:00 UTC, 37 h old"
+    assert found["threshold"] == "at most 36 h old"

@@ -10,7 +10,7 @@ import pytest
 
 from connectors.contract import FeedContract
 from connectors.errors import ConfigurationError
-from store.intake import Intake, load_shapes
+from store.intake import Intake, Site, load_shapes
 from store.landing import Landing
 from store.working import Working
 from tests.store.fakes import Sent, contract, day, land, stage
@@ -142,7 +142,7 @@ def test_a_day_that_is_not_named_is_the_day_of_the_time_where_the_source_is(
     (tmp_path / "intake" / "days.yml").write_text(DAYS, encoding="utf-8")
     shapes = load_shapes(tmp_path / "intake", tmp_path / "domains")
     feed = contract(columns={"id": "VARCHAR", "moment": "TIMESTAMPTZ", "day": "DATE"})
-    intake = Intake(shapes, network(feed), packs(tmp_path, event=EVENTS), {"erp": "America/New_York"})
+    intake = Intake(shapes, network(feed), packs(tmp_path, event=EVENTS), {"erp": Site("America/New_York")})
     late = datetime(2026, 1, 6, 3, 30, tzinfo=UTC)
     rows = [
         {"id": "a", "moment": late.isoformat(), "day": None},
@@ -158,6 +158,42 @@ def test_a_day_that_is_not_named_is_the_day_of_the_time_where_the_source_is(
         ("erp", "b", late, date(2026, 1, 4)),
         ("erp", "c", None, None),
     ]
+
+
+PLACES = """
+domain: place
+attributes:
+  name: {type: VARCHAR, description: n}
+  facility_code: {type: VARCHAR, of_site: facility, description: f}
+  tz_iana: {type: VARCHAR, of_site: timezone, description: z}
+identifiers: {}
+"""
+PLACE_SQL = """
+SELECT id AS source_key, name, facility AS facility_code,
+    _delivery_id, _source_row_no, _valid_from, _is_deleted, _change_seq
+FROM staged.stock
+"""
+
+
+@pytest.mark.parametrize(
+    ("site", "expected"),
+    [
+        (Site("America/Denver", "WEST"), [("a", "WEST", "America/Denver"), ("b", "EAST", "America/Denver")]),
+        (Site("America/Denver"), [("a", None, None), ("b", "EAST", None)]),
+    ],
+)
+def test_places_of_a_source_of_one_facility_lie_in_it_and_in_its_time_zone(
+    working: Working, landing: Landing, tmp_path: Path, site: Site, expected: Any
+) -> None:
+    (tmp_path / "place.yml").write_text(PLACES, encoding="utf-8")
+    feed = contract(columns={"id": "VARCHAR", "name": "VARCHAR", "facility": "VARCHAR"})
+    intake = Intake(load_shapes(tmp_path), network(feed), packs(tmp_path, place=PLACE_SQL), {"erp": site})
+    rows = [{"id": "a", "name": "Ward", "facility": None}, {"id": "b", "name": "Shop", "facility": "EAST"}]
+    land(landing, feed, Sent(rows, day(9)))
+    stage(working, landing, feed)
+    intake.create_views(working.con)
+    found = working.con.execute("SELECT source_key, facility_code, tz_iana FROM intake.place ORDER BY ALL").fetchall()
+    assert found == expected
 
 
 def test_a_day_is_of_a_column_of_times(tmp_path: Path) -> None:
