@@ -218,11 +218,14 @@ def _delete_guard(contract: FeedContract, live: int, gone: int) -> Guard | None:
     return Guard("guard.deletes", f"{gone} of {live} rows would be deleted, more than {most:.0%}")
 
 
-def find_changes(con: duckdb.DuckDBPyConnection, contract: FeedContract, table: FeedTable, delivery: Delivery) -> int:
-    """Rows of the spool that are new or differ, into `temp.changes`; their number."""
+def find_changes(
+    con: duckdb.DuckDBPyConnection, contract: FeedContract, table: FeedTable, delivery: Delivery
+) -> tuple[int, int]:
+    """Rows of the spool that are new or differ, into `temp.changes`; their number, and how many replace a row."""
     is_older = _is_older(contract, table) if delivery.kind == "incremental" else "FALSE"
     con.execute(sql("staging/find_changes").format(**table.names, is_older=is_older))
-    return _count(con, "SELECT count(*) FROM temp.changes")
+    changed, replaced = con.execute("SELECT count(*), count(staged_row) FROM temp.changes").fetchall()[0]
+    return int(changed), int(replaced)
 
 
 def _is_older(contract: FeedContract, table: FeedTable) -> str:
@@ -236,12 +239,21 @@ def _is_older(contract: FeedContract, table: FeedTable) -> str:
 
 
 def write_changes(
-    con: duckdb.DuckDBPyConnection, table: FeedTable, values: Mapping[str, object], *, deletes: bool
+    con: duckdb.DuckDBPyConnection, table: FeedTable, values: Mapping[str, object], *, replaces: bool, deletes: bool
 ) -> None:
     """Close what the delivery replaces or deletes, insert what it brings.
 
     Needs `temp.changes`, and the table's vanished rows where it `deletes`.
     """
+    if replaces or deletes:
+        _close(con, table, values, deletes=deletes)
+    con.execute(sql("staging/insert_changes").format(**table.names), values)
+    if deletes:
+        con.execute(f"INSERT INTO {table.staged} BY NAME SELECT * FROM temp.tombstones")
+
+
+def _close(con: duckdb.DuckDBPyConnection, table: FeedTable, values: Mapping[str, object], *, deletes: bool) -> None:
+    """Move what is replaced or deleted into history; tombstones of what is deleted into `temp.tombstones`."""
     gone = f" UNION ALL SELECT staged_row FROM temp.{gone_name(table)}" if deletes else ""
     con.execute(
         "CREATE OR REPLACE TEMP TABLE outgoing AS "
@@ -252,9 +264,6 @@ def write_changes(
     if deletes:
         con.execute(sql("staging/tombstones").format(**table.names, gone=gone_name(table)), closing)
     con.execute(f"DELETE FROM {table.staged} WHERE rowid IN (SELECT staged_row FROM temp.outgoing)")
-    con.execute(sql("staging/insert_changes").format(**table.names), values)
-    if deletes:
-        con.execute(f"INSERT INTO {table.staged} BY NAME SELECT * FROM temp.tombstones")
 
 
 def touches_later(con: duckdb.DuckDBPyConnection, table: FeedTable, sequence: str) -> bool:

@@ -188,11 +188,13 @@ class Inlet:
 class Spooled:
     """A delivery as it was read. `rows`: delivered by the reader, key checks not yet counted.
 
+    `filled`: the records that have a spool. Records of which a delivery has no row and says nothing have none.
     `violation`: the delivery as a whole breaks its contract; nothing of it may be used.
     """
 
     rows: int
     violation: ContractViolation | None = None
+    filled: frozenset[str] = frozenset()
 
 
 def new_rejects(con: duckdb.DuckDBPyConnection) -> None:
@@ -219,15 +221,22 @@ def load_first(
 
 
 def spool(con: duckdb.DuckDBPyConnection, inlet: Inlet, tables: Mapping[str, FeedTable]) -> Spooled:
-    """Read a delivery into one temporary table per record kind, and its rejects into `temp.rejects`."""
-    for table in tables.values():
-        _new_spool(con, table)
+    """Read a delivery into one temporary table per record kind, and its rejects into `temp.rejects`.
+
+    Of documents that have several kinds of record, only those with rows are spooled: one purchase order says nothing
+    of invoices, and their statements would cost as much as its own.
+    """
     if len(tables) == 1:
         (table,) = tables.values()
+        _new_spool(con, table)
         _insert(con, inlet, table, sql("staging/spool").format(**table.names), {})
-    else:
-        _spool_in_parts(con, inlet, tables)
-    return Spooled(inlet.rows, _finish(con, inlet))
+        return Spooled(inlet.rows, _finish(con, inlet), frozenset(tables))
+    filled = _spool_in_parts(con, inlet, tables)
+    if inlet.delivery.kind in ("snapshot", "range") or not filled:
+        for record in tables.keys() - filled:
+            _new_spool(con, tables[record])
+        filled = set(tables)
+    return Spooled(inlet.rows, _finish(con, inlet), frozenset(filled))
 
 
 def _insert(
@@ -239,9 +248,16 @@ def _insert(
 
 
 def _ahead(chunks: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """The chunks, each read while the one before is being written."""
+    """The chunks, each read while the one before is being written. One that is not full is the last."""
+    first = next(chunks, None)
+    if first is None:
+        return
+    if first.num_rows < _CHUNK:
+        yield first
+        return
     with ThreadPoolExecutor(1, "read ahead") as reader:
         waiting = reader.submit(next, chunks, None)
+        yield first
         while (chunk := waiting.result()) is not None:
             waiting = reader.submit(next, chunks, None)
             yield chunk
@@ -253,22 +269,29 @@ def _new_spool(con: duckdb.DuckDBPyConnection, table: FeedTable) -> None:
     con.execute(f"CREATE OR REPLACE TEMP TABLE {table.spool_name} ({', '.join(columns)})")
 
 
-def _spool_in_parts(con: duckdb.DuckDBPyConnection, inlet: Inlet, tables: Mapping[str, FeedTable]) -> None:
-    """Record kinds come mixed: collect each until it is worth a statement."""
+def _spool_in_parts(con: duckdb.DuckDBPyConnection, inlet: Inlet, tables: Mapping[str, FeedTable]) -> set[str]:
+    """Record kinds come mixed: collect each until it is worth a statement. The records that have rows."""
     held: dict[str, list[pa.RecordBatch]] = {record: [] for record in tables}
+    filled: set[str] = set()
     for record, rows in inlet.batches():
         held[record].append(rows)
         if sum(part.num_rows for part in held[record]) >= _ROWS_AT_ONCE:
-            _spool_part(con, tables[record], held[record])
+            _spool_part(con, tables[record], held[record], filled)
     for record, parts in held.items():
-        _spool_part(con, tables[record], parts)
+        if parts:
+            _spool_part(con, tables[record], parts, filled)
+    return filled
 
 
-def _spool_part(con: duckdb.DuckDBPyConnection, table: FeedTable, parts: list[pa.RecordBatch]) -> None:
-    if parts:
-        with _registered(con, "incoming", pa.Table.from_batches(parts, table.arrow_schema)):
-            con.execute(sql("staging/spool").format(**table.names))
-        parts.clear()
+def _spool_part(
+    con: duckdb.DuckDBPyConnection, table: FeedTable, parts: list[pa.RecordBatch], filled: set[str]
+) -> None:
+    if table.record not in filled:
+        _new_spool(con, table)
+        filled.add(table.record)
+    with _registered(con, "incoming", pa.Table.from_batches(parts, table.arrow_schema)):
+        con.execute(sql("staging/spool").format(**table.names))
+    parts.clear()
 
 
 def _finish(con: duckdb.DuckDBPyConnection, inlet: Inlet) -> ContractViolation | None:

@@ -19,10 +19,10 @@ from connectors.interface import Delivery
 from store import apply, rejects
 from store.apply import Counts, Guard
 from store.crash import crash_point, register
-from store.feed_tables import FeedTable, contract_hash, is_empty
+from store.feed_tables import FeedTable, is_empty
 from store.landing import names_seen, verify
 from store.spool import Inlet, Read, Spooled, load_first, new_rejects, refuse_bad_keys, spool
-from store.working import sql
+from store.working import any_row, sql
 
 if TYPE_CHECKING:
     from store.control import Waiver
@@ -57,6 +57,7 @@ class Stage:
 
     con: duckdb.DuckDBPyConnection
     contract: FeedContract
+    contract_hash: str
     tables: Mapping[str, FeedTable]
     read: Read
     waivers: Sequence[Waiver]
@@ -74,21 +75,29 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """A delivery that was read. `relations`: where the accepted rows of each table are; `totals`: control totals."""
+    """A delivery that was read. `tables`: those it says anything of; `relations`: where the accepted rows of each are;
+    `totals`: control totals."""
 
     spooled: Spooled
+    tables: list[FeedTable]
     relations: list[str]
     totals: dict[str, str]
     is_loaded: bool
 
 
 def stage_delivery(
-    stage: Stage, delivery: Delivery, change_seq: int, *, predecessor: Delivery | None, was_applied: bool
+    stage: Stage,
+    delivery: Delivery,
+    change_seq: int,
+    *,
+    predecessor: Delivery | None,
+    was_applied: bool,
+    is_new: bool = False,
 ) -> DeliveryStaged:
     """Apply, skip or quarantine one delivery, and record which. Everything earlier in sequence order is applied.
 
     `predecessor`: the last delivery before it that was not quarantined. `was_applied`: it was applied before, and has
-    been taken back. Raises LandingCorrupt when its bytes have changed.
+    been taken back. `is_new`: nothing of it is on record. Raises LandingCorrupt when its bytes have changed.
     """
     crash_point("staging.before_apply")
     new_rejects(stage.con)
@@ -102,7 +111,10 @@ def stage_delivery(
     now = datetime.now(UTC)
     taken = result.state != "quarantined"
     repeated = result.state == "duplicate"
-    rejects.keep(stage.con, delivery, stage.waivers, now=now, change_seq=change_seq, taken=taken, repeated=repeated)
+    if not is_new or any_row(stage.con, "SELECT 1 FROM temp.rejects"):
+        rejects.keep(stage.con, delivery, stage.waivers, now=now, change_seq=change_seq, taken=taken, repeated=repeated)
+    if not is_new:
+        stage.con.execute("DELETE FROM ops.delivery WHERE delivery_id = ?", [delivery.delivery_id])
     _record(stage, delivery, result, totals, now, change_seq)
     crash_point("staging.after_apply")
     return result
@@ -125,7 +137,7 @@ def _stage(
     violation = reading.spooled.violation
     if violation is not None:
         return _refused_violation(stage, delivery, reading.spooled.rows, violation, was_applied), {}
-    tables = list(stage.tables.values())
+    tables = reading.tables
     counts = apply.count_rows(stage.con, tables, reading.relations, reading.spooled.rows)
     guards = apply.find_guards(stage.contract, delivery, counts, reading.totals)
     gone = apply.Gone() if reading.is_loaded else apply.find_gone(stage.con, stage.contract, tables, delivery)
@@ -135,7 +147,7 @@ def _stage(
         if reading.is_loaded:
             stage.con.execute(f"DELETE FROM {tables[0].staged}")
         return _refused(stage, delivery, counts, standing, was_applied), reading.totals
-    changed = reading.spooled.rows if reading.is_loaded else _write(stage, delivery, change_seq, gone)
+    changed = reading.spooled.rows if reading.is_loaded else _write(stage, tables, delivery, change_seq, gone)
     return _applied(stage, delivery, counts, changed, gone), reading.totals
 
 
@@ -147,26 +159,27 @@ def _read(stage: Stage, delivery: Delivery, change_seq: int) -> _Reading:
         first = load_first(con, Inlet(stage.read, delivery, stage.tables), tables[0], values)
         if first is not None:
             staged = [tables[0].staged]
-            return _Reading(first, staged, apply.actual_totals(con, tables, staged, delivery), is_loaded=True)
-    relations = [table.spool for table in tables]
+            return _Reading(first, tables, staged, apply.actual_totals(con, tables, staged, delivery), is_loaded=True)
     spooled = spool(con, Inlet(stage.read, delivery, stage.tables), stage.tables)
+    tables = [table for table in tables if table.record in spooled.filled]
+    relations = [table.spool for table in tables]
     if spooled.violation is not None:
-        return _Reading(spooled, relations, {}, is_loaded=False)
+        return _Reading(spooled, tables, relations, {}, is_loaded=False)
     # Control totals are of all rows, so they are taken before rows are refused for their keys.
     totals = apply.actual_totals(con, tables, relations, delivery)
     for table in tables:
         refuse_bad_keys(con, table, last_wins=stage.last_wins)
-    return _Reading(spooled, relations, totals, is_loaded=False)
+    return _Reading(spooled, tables, relations, totals, is_loaded=False)
 
 
-def _write(stage: Stage, delivery: Delivery, change_seq: int, gone: apply.Gone) -> int:
+def _write(stage: Stage, tables: Sequence[FeedTable], delivery: Delivery, change_seq: int, gone: apply.Gone) -> int:
     """Write what changed; how many rows are new or different."""
     values = apply.stamp(delivery, change_seq)
     total = 0
-    for table in stage.tables.values():
-        changed = apply.find_changes(stage.con, stage.contract, table, delivery)
+    for table in tables:
+        changed, replaced = apply.find_changes(stage.con, stage.contract, table, delivery)
         if changed or gone.rows:
-            apply.write_changes(stage.con, table, values, deletes=gone.rows > 0)
+            apply.write_changes(stage.con, table, values, replaces=replaced > 0, deletes=gone.rows > 0)
         total += changed
     return total
 
@@ -259,7 +272,6 @@ def _record(
 ) -> None:
     """The delivery's row of `ops.delivery`; the cursor of the feed is the maximum over these rows."""
     lo, hi = delivery.key_range or (None, None)
-    stage.con.execute("DELETE FROM ops.delivery WHERE delivery_id = ?", [delivery.delivery_id])
     stage.con.execute(
         sql("staging/insert_delivery"),
         {
@@ -293,7 +305,7 @@ def _record(
             "notices": list(result.notices),
             "change_seq": change_seq,
             "contract_version": stage.contract.contract_version,
-            "contract_hash": contract_hash(stage.contract),
+            "contract_hash": stage.contract_hash,
         },
     )
 

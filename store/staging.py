@@ -76,7 +76,10 @@ class _Known(NamedTuple):
 
 @dataclass(slots=True)
 class _Feed:
-    """One call of `stage_feed` at work. `known`: deliveries processed so far, `deliveries`: all of landing."""
+    """One call of `stage_feed` at work. `known`: deliveries processed so far, `deliveries`: all of landing.
+
+    `taken`: (sequence, id) of the known ones that were not quarantined, in order; None where it must be made anew.
+    """
 
     working: Working
     contract: FeedContract
@@ -86,6 +89,7 @@ class _Feed:
     known: dict[str, _Known]
     results: list[DeliveryStaged] = field(default_factory=list)
     rewound: bool = False
+    taken: list[tuple[str, str]] | None = None
 
     @property
     def feed_id(self) -> str:
@@ -128,17 +132,19 @@ def stage_feed(
         working=working,
         contract=contract,
         source=source,
-        stage=Stage(working.con, contract, tables, read, waivers),
+        stage=Stage(working.con, contract, contract_hash(contract), tables, read, waivers),
         deliveries={delivery.delivery_id: delivery for delivery in deliveries},
         known=_known(working, f"{source}.{contract.feed}"),
     )
     change_seq = _rebuild(feed) if _contract_changed(feed) else _catch_up(feed, again)
+    is_ready = change_seq is not None
     for delivery in feed.pending:
         with working.transaction() as seq:
-            ensure_tables(working.con, contract, source)
-            _process(feed, delivery, seq)
-            _remember_contract(feed, seq)
-        change_seq = seq
+            if not is_ready:
+                ensure_tables(working.con, contract, source)
+                _remember_contract(feed, seq)
+            _process(feed, delivery, seq, is_new=True)
+        change_seq, is_ready = seq, True
     _note_sightings(feed)
     return FeedStaged(feed.feed_id, tuple(feed.results), feed.rewound, change_seq)
 
@@ -173,20 +179,26 @@ def _known(working: Working, feed_id: str) -> dict[str, _Known]:
     return {row[0]: _Known(*row[1:]) for row in rows}
 
 
-def _process(feed: _Feed, delivery: Delivery, change_seq: int, *, was_applied: bool = False) -> None:
+def _process(
+    feed: _Feed, delivery: Delivery, change_seq: int, *, was_applied: bool = False, is_new: bool = False
+) -> None:
     """Stage one delivery; everything earlier in sequence order has been processed."""
+    predecessor = _predecessor(feed, delivery)
     result = stage_delivery(
-        feed.stage, delivery, change_seq, predecessor=_predecessor(feed, delivery), was_applied=was_applied
+        feed.stage, delivery, change_seq, predecessor=predecessor, was_applied=was_applied, is_new=is_new
     )
     feed.known[delivery.delivery_id] = _Known(delivery.sequence, result.state, result.reason, 0, None)
+    if feed.taken is not None and result.state != "quarantined":
+        bisect.insort(feed.taken, (delivery.sequence, delivery.delivery_id))
     feed.results.append(result)
 
 
 def _predecessor(feed: _Feed, delivery: Delivery) -> Delivery | None:
     """The last delivery before this one, in sequence order, that was taken."""
-    taken = sorted((known.sequence, key) for key, known in feed.known.items() if known.state != "quarantined")
-    at = bisect.bisect_left(taken, (delivery.sequence, ""))
-    return feed.deliveries.get(taken[at - 1][1]) if at else None
+    if feed.taken is None:
+        feed.taken = sorted((known.sequence, key) for key, known in feed.known.items() if known.state != "quarantined")
+    at = bisect.bisect_left(feed.taken, (delivery.sequence, ""))
+    return feed.deliveries.get(feed.taken[at - 1][1]) if at else None
 
 
 def _remember_contract(feed: _Feed, change_seq: int) -> None:
@@ -196,7 +208,7 @@ def _remember_contract(feed: _Feed, change_seq: int) -> None:
     con.execute("DELETE FROM ops.feed WHERE feed = ?", [feed.feed_id])
     con.execute(
         "INSERT INTO ops.feed VALUES (?, ?, ?, ?, ?, ?)",
-        [feed.feed_id, feed.source, contract.contract_version, contract_hash(contract), names, change_seq],
+        [feed.feed_id, feed.source, contract.contract_version, feed.stage.contract_hash, names, change_seq],
     )
 
 
@@ -223,7 +235,7 @@ def _sighted_since(delivery: Delivery, moment: datetime) -> bool:
 
 def _contract_changed(feed: _Feed) -> bool:
     query = "SELECT 1 FROM ops.feed WHERE feed = $feed AND contract_hash <> $hash"
-    return any_row(feed.working.con, query, {"feed": feed.feed_id, "hash": contract_hash(feed.contract)})
+    return any_row(feed.working.con, query, {"feed": feed.feed_id, "hash": feed.stage.contract_hash})
 
 
 def _rebuild(feed: _Feed) -> int:
@@ -237,6 +249,7 @@ def _rebuild(feed: _Feed) -> int:
         ensure_tables(con, feed.contract, feed.source)
         before = dict(feed.known)
         feed.known.clear()
+        feed.taken = None
         _replay(feed, feed.pending, before, change_seq)
         _remember_contract(feed, change_seq)
         _follow_up(feed, names)
@@ -287,8 +300,8 @@ def _can_be_added(feed: _Feed, delivery: Delivery) -> bool:
     if _is_restated_later(feed, delivery):
         return False
     new_rejects(con)
-    spool(con, Inlet(feed.stage.read, delivery, tables), tables)
-    return not any(apply.touches_later(con, table, delivery.sequence) for table in tables.values())
+    filled = spool(con, Inlet(feed.stage.read, delivery, tables), tables).filled
+    return not any(apply.touches_later(con, tables[record], delivery.sequence) for record in filled)
 
 
 def _is_restated_later(feed: _Feed, delivery: Delivery) -> bool:
@@ -316,6 +329,7 @@ def _rewind_and_replay(feed: _Feed, todo: Sequence[Delivery], change_seq: int) -
     for table in feed.stage.tables.values():
         rewind(feed.working.con, table, first, change_seq)
     before = {key: feed.known.pop(key) for key in again}
+    feed.taken = None
     replayed = {d.delivery_id: d for d in (*todo, *(feed.deliveries[key] for key in again))}
     _replay(feed, sorted(replayed.values(), key=lambda d: d.sequence), before, change_seq)
     _follow_up(feed, names)
