@@ -20,6 +20,7 @@ import duckdb
 from connectors.errors import ConfigurationError
 from expectations.ddl import quoted
 from expectations.promise import TablePromise, changed_keys_sql, inputs
+from store.lookups import with_lookups
 from store.versions import Basis, Manifest, TableBasis
 
 #: keep: equal to the version before. delta: recompute `changed_keys`. recompute: compute every row, write the
@@ -60,13 +61,14 @@ def changed_table(promise: TablePromise) -> str:
 
 
 def load_sql(sql_dir: Path, promise: TablePromise) -> str:
-    """The SELECT of a table: `<table>.sql`; an incremental table without one is a copy of its driver, by name.
+    """The SELECT of a table: `<table>.sql` with the lookups it names (`store.lookups`); an incremental table without
+    one is a copy of its driver, by name.
 
-    Raises ConfigurationError where neither is there.
+    Raises ConfigurationError where neither is there, or a lookup is not.
     """
     path = sql_dir / f"{promise.table}.sql"
     if path.is_file():
-        return path.read_text("utf-8").strip().removesuffix(";")
+        return with_lookups(path.read_text("utf-8").strip().removesuffix(";"), sql_dir / "lookups")
     if promise.build.driver is None:
         raise ConfigurationError(
             f"{promise.qualified} has no SQL", location=str(path), hint=f"Write {path.name}, or set build.mode: copied"

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from expectations.portable import to_spark, violations
 
 ROOT = Path(__file__).resolve().parent.parent
-FILES = sorted([*(ROOT / "assets" / "conformed").glob("*.sql"), *(ROOT / "feeds").rglob("*.sql")])
+FILES = sorted([*(ROOT / "assets" / "conformed").rglob("*.sql"), *(ROOT / "feeds").rglob("*.sql")])
 
 
 def column_types(path: Path) -> dict[str, str]:

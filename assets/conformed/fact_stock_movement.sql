@@ -1,102 +1,6 @@
 -- Stock movements: one row per movement leg of a source, that is one lot from one place to another. qty_base is
 -- signed by what the movement does to the network's stock: see direction.
-WITH not_one AS (
-    -- Units of a source that are not its base unit of the item, whatever their codes say.
-    SELECT DISTINCT source_system, item_key, lower(trim(from_uom)) AS uom
-    FROM intake.item_uom
-    WHERE factor_to_base > 0 AND factor_to_base <> 1 AND NOT coalesce(_is_deleted, FALSE)
-),
-
-item AS (
-    -- An item key of a source: its golden item, and whether source and golden record count in the same unit. They do
-    -- not where the source names another base unit, or says that the golden base unit is several of its own.
-    SELECT
-        x.source_system,
-        x.source_key,
-        x.item_sk,
-        lower(trim(g.base_uom)) AS base_uom,
-        coalesce(lower(trim(i.base_uom)) <> lower(trim(g.base_uom)), FALSE) OR n.uom IS NOT NULL AS base_conflict
-    FROM master.xref_item AS x
-    LEFT JOIN master.golden_item AS g ON x.item_sk = g.item_sk AND g.is_current
-    LEFT JOIN intake.item AS i ON x.source_system = i.source_system AND x.source_key = i.source_key
-    LEFT JOIN not_one AS n
-        ON x.source_system = n.source_system AND x.source_key = n.item_key AND lower(trim(g.base_uom)) = n.uom
-    WHERE x.valid_to IS NULL
-),
-
-conversion AS (
-    -- Conversions whose base unit is the golden item's base unit.
-    SELECT
-        u.source_system,
-        u.item_key,
-        i.item_sk,
-        lower(trim(u.from_uom)) AS from_uom,
-        lower(trim(u.from_uom_x12)) AS x12_uom,
-        u.factor_to_base AS factor,
-        u.valid_from,
-        u.valid_to
-    FROM intake.item_uom AS u
-    LEFT JOIN item AS i ON u.source_system = i.source_system AND u.item_key = i.source_key
-    WHERE u.factor_to_base > 0 AND NOT coalesce(u._is_deleted, FALSE) AND NOT coalesce(i.base_conflict, FALSE)
-),
-
-own_start AS (
-    -- A source that states two factors from the same day on has stated none.
-    SELECT
-        source_system,
-        item_key,
-        from_uom,
-        valid_from,
-        CASE WHEN min(factor) = max(factor) THEN min(factor) END AS factor,
-        max(coalesce(valid_to, DATE '9999-12-31')) AS valid_to
-    FROM conversion
-    GROUP BY source_system, item_key, from_uom, valid_from
-),
-
-own_conversion AS (
-    -- The source's own conversions; the next one ends the one before, so that a day has one at most.
-    SELECT
-        source_system,
-        item_key,
-        from_uom,
-        valid_from,
-        factor,
-        least(
-            valid_to,
-            lead(valid_from) OVER (
-                PARTITION BY source_system, item_key, from_uom
-                ORDER BY valid_from NULLS FIRST
-            )
-        ) AS valid_to
-    FROM own_start
-),
-
-named_conversion AS (
-    -- For others a conversion goes by the X12 code that the source says the unit is, else by the source's own code. An
-    -- own code that the source says to be another one in X12 is private: its CS may be the case, X12's is a cassette.
-    SELECT item_sk, from_uom, factor, valid_from, valid_to
-    FROM conversion
-    WHERE item_sk > 0 AND coalesce(x12_uom = from_uom, TRUE)
-    UNION ALL
-    SELECT item_sk, x12_uom AS from_uom, factor, valid_from, valid_to
-    FROM conversion
-    WHERE item_sk > 0 AND x12_uom <> from_uom
-),
-
-shared_conversion AS (
-    -- Any source's conversion of the same golden item, where no two statements of the network differ.
-    SELECT
-        item_sk,
-        from_uom,
-        min(factor) AS factor,
-        CASE WHEN count(valid_from) = count(*) THEN min(valid_from) END AS valid_from,
-        CASE WHEN count(valid_to) = count(*) THEN max(valid_to) END AS valid_to
-    FROM named_conversion
-    GROUP BY item_sk, from_uom
-    HAVING min(factor) = max(factor)
-),
-
-location AS (
+WITH location AS (
     -- A location key of a source; outside is where the network keeps no stock of its own.
     SELECT
         x.source_system,
@@ -134,16 +38,16 @@ line AS (
             ELSE 1
         END AS direction
     FROM intake.stock_movement AS l
-    LEFT JOIN item AS i ON l.source_system = i.source_system AND l.item_key = i.source_key
+    LEFT JOIN lookup.item AS i ON l.source_system = i.source_system AND l.item_key = i.source_key
     LEFT JOIN location AS f ON l.source_system = f.source_system AND l.from_location_key = f.source_key
     LEFT JOIN location AS t ON l.source_system = t.source_system AND l.to_location_key = t.source_key
-    LEFT JOIN own_conversion AS o
+    LEFT JOIN lookup.own_conversion AS o
         ON l.source_system = o.source_system
             AND l.item_key = o.item_key
             AND lower(trim(l.uom_txn)) = o.from_uom
             AND (o.valid_from IS NULL OR coalesce(l.event_date, CAST(l.event_ts AS DATE)) >= o.valid_from)
             AND (o.valid_to = DATE '9999-12-31' OR coalesce(l.event_date, CAST(l.event_ts AS DATE)) < o.valid_to)
-    LEFT JOIN shared_conversion AS s
+    LEFT JOIN lookup.shared_conversion AS s
         ON i.item_sk = s.item_sk
             AND lower(trim(l.uom_txn)) = s.from_uom
             AND (s.valid_from IS NULL OR coalesce(l.event_date, CAST(l.event_ts AS DATE)) >= s.valid_from)

@@ -60,14 +60,22 @@ def test_driver_can_be_replaced(world: duckdb.DuckDBPyConnection, table: str) ->
     assert world.execute(f"DESCRIBE {text}").fetchall() == world.execute(f"DESCRIBE {sql_of(table)}").fetchall()
 
 
-def test_unit_conversion_is_written_the_same_everywhere() -> None:
-    texts: dict[str, set[str]] = {}
+def test_every_lookup_is_used() -> None:
+    read = {
+        f"{table.db}.{table.name}" for path in CONFORMED.rglob("*.sql") for table in tables(path.read_text("utf-8"))
+    }
+    assert {f"lookup.{path.stem}" for path in (CONFORMED / "lookups").glob("*.sql")} <= read
+
+
+def test_units_are_converted_by_the_same_lookups_in_every_fact() -> None:
+    of_units = {"lookup.item", "lookup.own_conversion", "lookup.shared_conversion"}
     for path in CONFORMED.glob("fact_*.sql"):
-        tree = sqlglot.parse_one(path.read_text("utf-8"), read="duckdb")
-        for cte in tree.find_all(exp.CTE):
-            texts.setdefault(cte.alias, set()).add(cte.this.sql("duckdb"))
-    shared = ("not_one", "item", "conversion", "own_start", "own_conversion", "named_conversion", "shared_conversion")
-    assert {name: len(texts[name]) for name in shared} == dict.fromkeys(shared, 1)
+        assert of_units <= {f"{table.db}.{table.name}" for table in tables(path.read_text("utf-8"))}, path.name
+
+
+def tables(sql: str) -> list[exp.Table]:
+    """The tables that a text names."""
+    return list(sqlglot.parse_one(sql, read="duckdb").find_all(exp.Table))
 
 
 # -- a delta build gives what a full build gives ---------------------------------------------------------

@@ -13,6 +13,9 @@ from typing import Any
 import duckdb
 from ruamel.yaml import YAML
 
+from expectations.promise import load_promises
+from store.plan import load_sql
+
 ROOT = Path(__file__).resolve().parents[2]
 CONFORMED = ROOT / "assets" / "conformed"
 TABLES = ROOT / "expectations" / "tables"
@@ -110,5 +113,5 @@ def add(con: duckdb.DuckDBPyConnection, relation: str, rows: Iterable[Mapping[st
 
 
 def sql_of(table: str) -> str:
-    """The SQL of a conformed table."""
-    return (CONFORMED / f"{table}.sql").read_text("utf-8")
+    """The SQL of a conformed table, its lookups put in."""
+    return load_sql(CONFORMED, load_promises(TABLES)[table])
