@@ -27,13 +27,16 @@ from store import versions as v
 from store.candidate_file import PublishFailed, copy_file, told
 from store.content_hash import (
     ContentHash,
+    Sums,
     combined,
     conformed,
     domains,
     golden_columns,
     hash_tables,
     labels_sql,
+    make_labels,
     row_hash,
+    sums_of,
 )
 from store.crash import crash_point, register
 from store.difference import typed_columns, write_difference
@@ -109,6 +112,8 @@ class Candidate:
         self._path: Path | None = None
         self._sums: dict[str, int] = {}
         self._rows: dict[str, int] = {}
+        self._said: dict[str, Sums] = {}
+        self._labels: set[str] = set()
         self._ops_rows: dict[str, int] = {}
         self._added: list[dict[str, str]] = []
         self._delivery_state: tuple[int, str] = (0, "")
@@ -348,7 +353,11 @@ class Candidate:
         [(inserted,)] = self._con.execute(
             f"INSERT INTO {_target(promise)} ({columns}) SELECT {columns} FROM ({plan.sql}\n) AS computed"
         ).fetchall()
-        self._rows[promise.table], self._sums[promise.table] = self._measure(promise)
+        if self._can_label(promise):
+            said = self._said[promise.table] = sums_of(self._con, promise, self._s.promises, _target(promise))
+            self._rows[promise.table], self._sums[promise.table] = said.rows, said.row
+        else:
+            self._rows[promise.table], self._sums[promise.table] = self._measure(promise)
         return TableBuilt(promise.table, "full", before, int(inserted), int(inserted), before, plan.reason)
 
     def _update(self, plan: TablePlan, before: int) -> TableBuilt:
@@ -360,7 +369,8 @@ class Candidate:
         )
         key = promise.build.key if is_delta else promise.key
         scope = quoted(plan.changed_table) if is_delta else None
-        written = write_difference(self._con, promise, _target(promise), "incoming", key, scope)
+        promises = self._s.promises if self._can_label(promise) else None
+        written = write_difference(self._con, promise, _target(promise), "incoming", key, scope, promises)
         self._con.execute("DROP TABLE incoming")
         self._con.execute("DROP TABLE IF EXISTS delta")
         rows = before + written.inserted - written.deleted
@@ -368,6 +378,8 @@ class Candidate:
         if state is not None:
             total = self._sums.get(promise.table, int(state.row_sum)) + written.sum_change
             self._rows[promise.table], self._sums[promise.table] = rows, total
+            if written.change is not None:
+                self._said[promise.table] = self._said.get(promise.table, Sums.of(state)) + written.change
         mode: Literal["delta", "recomputed"] = "delta" if is_delta else "recomputed"
         return TableBuilt(promise.table, mode, before, rows, written.inserted, written.deleted, plan.reason)
 
@@ -383,6 +395,18 @@ class Candidate:
             f"WHERE EXISTS (SELECT 1 FROM {quoted(plan.changed_table)} AS k WHERE {same})"
         )
         return driver_substituted(plan.sql, str(build.driver), "delta")
+
+    def _can_label(self, promise: TablePromise) -> bool:
+        """Whether the golden ids of a conformed table have their labels already: the crosswalks are built before it."""
+        if promise.schema_name != "conformed":
+            return False
+        wanted = set(golden_columns(promise, self._s.promises).values())
+        if not all(f"bridge_{domain}_xref" in self.built for domain in wanted):
+            return False
+        for domain in wanted - self._labels:
+            make_labels(self._con, domain, CATALOG)
+            self._labels.add(domain)
+        return True
 
     def _create(self, promise: TablePromise) -> None:
         with self._inside():
@@ -440,14 +464,16 @@ class Candidate:
                 self._con.execute(f"DROP TABLE {quoted(CATALOG, schema, table)} CASCADE")
 
     def _to_hash(self) -> set[str]:
-        """Tables whose content hash must be taken anew: changed ones, and those whose golden ids have other labels."""
+        """Tables whose sums must be taken from all their rows: those that did not keep them while they were built, and
+        those whose golden ids have other labels.
+        """
         relabelled = {domain for domain in domains(self._s.promises) if self._relabelled(domain)}
         promises, changed = self._s.promises, set(self.changed_tables)
         return {
             name
             for name in conformed(promises)
-            if name in changed
-            or self._base_state(name) is None
+            if (name in changed and name not in self._said)
+            or (self._base_state(name) is None and name not in self._said)
             or relabelled & set(golden_columns(promises[name], promises).values())
         }
 
@@ -463,7 +489,10 @@ class Candidate:
         return bool(moved)
 
     def _verified_hash(self, stale: set[str]) -> ContentHash:
-        """Sums read back from the file, compared with what was computed; untouched tables keep theirs."""
+        """The sums of every table: read back from the file, kept up while it was built, or as they were.
+
+        `_verify_again` reads every table that was written once more before readers see it.
+        """
         con = duckdb.connect(str(self._path), read_only=True)
         try:
             fresh = hash_tables(con, self._s.promises, stale)
@@ -472,7 +501,8 @@ class Candidate:
         for name, state in fresh.items():
             self._compare(name, state.rows, int(state.row_sum))
         kept = {name: held for name in conformed(self._s.promises) if (held := self._base_state(name))}
-        return combined(kept | fresh)
+        built = {name: said.state for name, said in self._said.items()}
+        return combined(kept | built | fresh)
 
     def _compare(self, table: str, rows: int, row_sum: int) -> None:
         state = self._base_state(table)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import duckdb
@@ -19,6 +19,32 @@ from expectations.promise import TablePromise
 from store.versions import TableState
 
 Promises = Mapping[str, TablePromise]
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Rows and sums of row hashes, of a table or of what changed in it: `row` as stored, the others as published."""
+
+    rows: int
+    row: int
+    content: int
+    lineage: int
+
+    def __add__(self, other: Sums) -> Sums:
+        return Sums(*map(sum, zip(astuple(self), astuple(other), strict=True)))
+
+    def __neg__(self) -> Sums:
+        return Sums(*(-value for value in astuple(self)))
+
+    @classmethod
+    def of(cls, state: TableState) -> Sums:
+        """The sums that a manifest holds."""
+        return cls(state.rows, int(state.row_sum), int(state.content_sum), int(state.lineage_sum))
+
+    @property
+    def state(self) -> TableState:
+        """The sums as a manifest holds them."""
+        return TableState(self.rows, str(self.row), str(self.content), str(self.lineage))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +90,14 @@ def hash_tables(con: duckdb.DuckDBPyConnection, promises: Promises, tables: Coll
     """Rows and sums of each of `tables` (schema conformed of the connection's own database)."""
     wanted = {domain for name in tables for domain in golden_columns(promises[name], promises).values()}
     for domain in sorted(wanted):
-        con.execute(f"CREATE OR REPLACE TEMP TABLE {quoted(_label(domain))} AS {labels_sql(domain)}")
-    return {name: _hash_table(con, promises[name], promises) for name in sorted(tables)}
+        make_labels(con, domain)
+    relations = {name: quoted(promises[name].schema_name, name) for name in sorted(tables)}
+    return {name: sums_of(con, promises[name], promises, relation).state for name, relation in relations.items()}
+
+
+def make_labels(con: duckdb.DuckDBPyConnection, domain: str, catalog: str | None = None) -> None:
+    """Temporary table of the labels of a domain's golden ids, as `sums_of` needs it."""
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {quoted(_label(domain))} AS {labels_sql(domain, catalog)}")
 
 
 def golden_columns(promise: TablePromise, promises: Promises) -> dict[str, str]:
@@ -131,8 +163,14 @@ def _label(domain: str) -> str:
     return f"label_{domain}"
 
 
-def _hash_table(con: duckdb.DuckDBPyConnection, promise: TablePromise, promises: Promises) -> TableState:
-    """Three sums in one pass. What they have in common, all columns but the ids, is hashed once (`said`, `meta`)."""
+def sums_of(
+    con: duckdb.DuckDBPyConnection, promise: TablePromise, promises: Promises, relation: str, where: str = "TRUE"
+) -> Sums:
+    """Rows and sums of a relation that has the promise's columns (SQL, known as `t` to the condition `where`).
+
+    The labels of the domains that it refers to must be there (`make_labels`). Three sums in one pass: what they have in
+    common, all columns but the ids, is hashed once (`said`, `meta`).
+    """
     golden = golden_columns(promise, promises)
     joins = "".join(
         f" LEFT JOIN {quoted(_label(domain))} AS {quoted(f'of_{column}')}"
@@ -150,11 +188,8 @@ def _hash_table(con: duckdb.DuckDBPyConnection, promise: TablePromise, promises:
     sums = ", ".join(
         f"CAST(coalesce(sum(hash({', '.join(parts)})), 0) AS VARCHAR) AS {name}" for name, parts in rows_as.items()
     )
-    table = quoted(promise.schema_name, promise.table)
-    [(rows, row_sum, content_sum, lineage_sum)] = con.execute(
-        f"SELECT count(*), {sums} FROM {table} AS t{joins}"
-    ).fetchall()
-    return TableState(int(rows), str(row_sum), str(content_sum), str(lineage_sum))
+    [measured] = con.execute(f"SELECT count(*), {sums} FROM {relation} AS t{joins} WHERE {where}").fetchall()
+    return Sums(*map(int, measured))
 
 
 def _labelled(column: str) -> str:

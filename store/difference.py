@@ -13,16 +13,20 @@ import duckdb
 
 from expectations.ddl import quoted
 from expectations.promise import TablePromise
-from store.content_hash import row_hash
+from store.content_hash import Promises, Sums, row_hash, sums_of
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Rows put in and taken out, and what that does to the table's sum of row hashes."""
+    """Rows put in and taken out, and what that does to the table's sum of row hashes.
+
+    `change`: the same for all of its sums, where they were asked for.
+    """
 
     inserted: int
     deleted: int
     sum_change: int
+    change: Sums | None = None
 
 
 def typed_columns(promise: TablePromise) -> str:
@@ -37,15 +41,22 @@ def write_difference(
     incoming: str,
     key: Sequence[str],
     scope: str | None = None,
+    promises: Promises | None = None,
 ) -> Written:
     """Make `target` (a qualified table) hold the rows of the temporary table `incoming`.
 
     `incoming` has the promise's columns and types. `key`: columns that group the rows; a group is kept or replaced as a
-    whole. `scope`: temporary table with the keys that may change; None for all of them.
+    whole. `scope`: temporary table with the keys that may change; None for all of them. `promises`: all of them, where
+    the change of the published sums is wanted and the labels of golden ids are there (`store.content_hash`).
     """
     con.execute(_stale_sql(promise, target, incoming, key, scope))
     [(old, new)] = con.execute("SELECT coalesce(sum(old_sum), 0), coalesce(sum(new_sum), 0) FROM stale").fetchall()
     same = _same("t", "s", key)
+    change = None
+    if promises is not None:
+        is_stale = f"EXISTS (SELECT 1 FROM stale AS s WHERE {same})"
+        before, after = (sums_of(con, promise, promises, rows, is_stale) for rows in (target, incoming))
+        change = after + -before
     columns = ", ".join(quoted(name) for name in promise.column_names)
     [(deleted,)] = con.execute(
         f"DELETE FROM {target} AS t USING stale AS s WHERE {same} AND s.old_rows IS NOT NULL"
@@ -55,7 +66,7 @@ def write_difference(
         f"WHERE EXISTS (SELECT 1 FROM stale AS s WHERE {same})"
     ).fetchall()
     con.execute("DROP TABLE stale")
-    return Written(int(inserted), int(deleted), int(new) - int(old))
+    return Written(int(inserted), int(deleted), int(new) - int(old), change)
 
 
 def _stale_sql(promise: TablePromise, target: str, incoming: str, key: Sequence[str], scope: str | None) -> str:
