@@ -29,33 +29,49 @@ class Facts:
     value: Ints
 
 
-def link(count: int, levels: Sequence[Facts], vetoes: Sequence[Facts], exclusive: Facts | None) -> Ints:
+@dataclass(frozen=True, slots=True)
+class Exclusions:
+    """What forbids a cluster. `vetoes`: it holds at most one value of each. `exclusive`: it holds each value at most
+    once (value = source, of live records). `apart`: record and value are two records that are not one."""
+
+    vetoes: Sequence[Facts] = ()
+    exclusive: Facts | None = None
+    apart: Facts | None = None
+
+
+def link(
+    count: int,
+    levels: Sequence[Facts],
+    vetoes: Sequence[Facts],
+    exclusive: Facts | None,
+    apart: Facts | None = None,
+) -> Ints:
     """The cluster of each of `count` records: the least record in it.
 
-    `levels`: identifying values, the deciding identifier first. `vetoes`: a cluster holds at most one value of
-    each. `exclusive`: a cluster holds each value at most once (value = source, of live records).
+    `levels`: identifying values, the deciding identifier first. The others are described in `Exclusions`.
     """
+    excluded = Exclusions(vetoes, exclusive, apart)
     clusters = np.arange(count, dtype=np.int64)
     for level in levels:
         if level.record.size:
-            clusters = _merge_level(clusters, level, vetoes, exclusive)
+            clusters = _merge_level(clusters, level, excluded)
     return clusters
 
 
-def _merge_level(clusters: Ints, level: Facts, vetoes: Sequence[Facts], exclusive: Facts | None) -> Ints:
+def _merge_level(clusters: Ints, level: Facts, excluded: Exclusions) -> Ints:
     groups = _joined(clusters, level)
-    bad = _conflicted(groups, vetoes, exclusive)
+    bad = _conflicted(groups, excluded)
     merged = _adopt(clusters, groups, ~bad[groups])
     if not bad.any():
         return merged
     doubtful = bad[groups[level.record]]
     rest = Facts(level.record[doubtful], level.value[doubtful])
-    contested = _contested(clusters, rest, vetoes, exclusive)
+    contested = _contested(clusters, rest, excluded)
     free = Facts(rest.record[~contested], rest.value[~contested])
     if not free.record.size:
         return merged
     again = _joined(clusters, free)
-    still_bad = _conflicted(again, vetoes, exclusive)
+    still_bad = _conflicted(again, excluded)
     return _adopt(merged, again, bad[groups] & ~still_bad[again])
 
 
@@ -77,32 +93,41 @@ def _adopt(clusters: Ints, groups: Ints, where: Mask) -> Ints:
     return np.where(where, least[groups], clusters)
 
 
-def _conflicted(groups: Ints, vetoes: Sequence[Facts], exclusive: Facts | None) -> Mask:
-    """Per group: does it hold two values of a veto, or an exclusive value twice."""
+def _conflicted(groups: Ints, excluded: Exclusions) -> Mask:
+    """Per group: does it hold two values of a veto, an exclusive value twice, or two records that are not one."""
     bad = np.zeros(int(groups.max()) + 1, dtype=np.bool_)
-    for veto in vetoes:
+    for veto in excluded.vetoes:
         pairs = np.unique(np.stack([groups[veto.record], veto.value]), axis=1)
         held, times = np.unique(pairs[0], return_counts=True)
         bad[held[times > 1]] = True
+    exclusive, apart = excluded.exclusive, excluded.apart
     if exclusive is not None and exclusive.record.size:
         pairs, times = np.unique(np.stack([groups[exclusive.record], exclusive.value]), axis=1, return_counts=True)
         bad[pairs[0][times > 1]] = True
+    if apart is not None:
+        left = groups[apart.record]
+        bad[left[left == groups[apart.value]]] = True
     return bad
 
 
-def _contested(clusters: Ints, level: Facts, vetoes: Sequence[Facts], exclusive: Facts | None) -> Mask:
+def _contested(clusters: Ints, level: Facts, excluded: Exclusions) -> Mask:
     """Per fact of the level: do the clusters that hold its value exclude each other."""
     count = int(level.value.max()) + 1
     bad = np.zeros(count, dtype=np.bool_)
     holders = _matrix(level.value, clusters[level.record], (count, clusters.size))
-    for veto in vetoes:
+    for veto in excluded.vetoes:
         bad |= _row_sizes(holders @ _matrix(clusters[veto.record], veto.value, _shape(clusters, veto))) > 1
+    exclusive, apart = excluded.exclusive, excluded.apart
     if exclusive is not None and exclusive.record.size:
         shape = _shape(clusters, exclusive)
         ones = np.ones(exclusive.record.size, dtype=np.int64)
         held: Any = coo_array((ones, (clusters[exclusive.record], exclusive.value)), shape=shape).tocsr()
         most = (holders @ held).max(axis=1).toarray().ravel()
         bad |= most > 1
+    if apart is not None and apart.record.size:
+        columns = holders.tocsc()
+        both = columns[:, clusters[apart.record]].multiply(columns[:, clusters[apart.value]])
+        bad |= _row_sizes(both.tocsr()) > 0
     return bad[level.value]
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from mastering.decisions import Ruling
 from mastering.findings import count_findings, update_findings
 from mastering.identifiers import keyed_hash
 from mastering.identity import UNKNOWN, UNRESOLVED, Identified, update_identity
@@ -23,10 +24,11 @@ from mastering.schema import names_of, prepare
 from mastering.sources import known_sources, write_sources
 from mastering.sqlfile import Connection, quoted, scalar
 from mastering.statements import IntakeSql, Stated, update_statements
+from mastering.stewardship import forget_decisions, note_decisions, spread_decisions
 from mastering.survivorship import rule_dates, update_golden
 
 #: Grows when the same rules give other rows than before: everything is then recomputed once.
-LOGIC_VERSION = "1"
+LOGIC_VERSION = "2"
 TAX_KEY = "CONCORD_TAX_KEY"
 
 
@@ -39,7 +41,7 @@ class MasterOutcome:
     `golden`: golden records. `changed_golden`: those with another row.
     `reached`: records whose identity was looked at. `minted`, `merged`, `split`: golden ids new, redirected, parted.
     `vanished`: records that are gone without a tombstone (their source left, or supplies them no more): no change
-    counter tells that what refers to them must be computed again.
+    counter tells that what refers to them must be computed again. `decided`: rows that new decisions changed.
     `findings`: kind -> how many are open.
     """
 
@@ -55,12 +57,15 @@ class MasterOutcome:
     merged: int
     split: int
     vanished: int = 0
+    decided: int = 0
     findings: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def changed(self) -> bool:
         """Whether anything differs from before."""
-        return bool(self.changed_records or self.changed_golden or self.minted or self.merged or self.vanished)
+        return bool(
+            self.changed_records or self.changed_golden or self.minted or self.merged or self.vanished or self.decided
+        )
 
 
 def master_domain(
@@ -75,6 +80,7 @@ def master_domain(
     source_systems: Mapping[str, str] | None = None,
     secret_key: bytes | None = None,
     anew: bool = False,
+    rulings: Sequence[Ruling] = (),
 ) -> MasterOutcome:
     """Bring one domain up to its intake.
 
@@ -83,15 +89,18 @@ def master_domain(
     dates up to now are in force. `source_systems`: source -> system (feed pack); a source that is not named is
     its own system. `secret_key`: key of this home for hashing secret identifiers, unless the
     environment has CONCORD_TAX_KEY. `anew`: rows that the domain was made from may have vanished without a trace, or
-    others be supplied now; `change_points` are then all there are. Raises ConfigurationError where the intake lacks a
-    column or the key is needed.
+    others be supplied now; `change_points` are then all there are. `rulings`: the decisions in force on this domain,
+    all of them at each call; only what differs from last time costs anything. Raises ConfigurationError where the
+    intake lacks a column or the key is needed.
     """
     prepare(con, rules)
     _fixed_labels(con, rules, change_seq)
     key = _secret(secret_key)
     rules_hash = _rules_hash(rules, source_systems or {}, key, intake_sql(None))
     before = _state(con, rules)
-    if before is not None and not (anew or change_points) and _stands(con, rules, before, rules_hash, now):
+    decided = note_decisions(con, rules, rulings, change_seq=change_seq)
+    idle = before is not None and not (anew or change_points or decided)
+    if before is not None and idle and _stands(con, rules, before, rules_hash, now):
         return _unchanged(con, rules)
     from_scratch = before is not None and (anew or before[0] != rules_hash)
     con.execute("CREATE OR REPLACE TEMP TABLE m_changed (source_system VARCHAR, source_key VARCHAR)")
@@ -104,6 +113,7 @@ def master_domain(
         secret_key=key,
         from_scratch=from_scratch,
     )
+    spread_decisions(con, rules)
     systems = known_sources(con, rules, source_systems or {})
     write_sources(con, rules, systems)
     everything = before is None or from_scratch
@@ -113,11 +123,12 @@ def master_domain(
     _golden_to_recompute(con, rules, everything=due)
     changed_golden = update_golden(con, rules, systems, change_seq=change_seq, horizon=horizon)
     outcome = _outcome(con, rules, stated, identified, changed_golden)
-    if outcome.reached or outcome.changed_golden or due:
+    if outcome.reached or outcome.changed_golden or due or decided:
         outcome = _finish(con, rules, outcome, rules_hash, horizon, change_seq)
     for name in ("m_changed", "m_moved", "i_source"):
         con.execute(f"DROP TABLE IF EXISTS {name}")
-    return outcome
+    forget_decisions(con)
+    return replace(outcome, decided=decided)
 
 
 def _state(con: Connection, rules: DomainRules) -> tuple[str, datetime] | None:
@@ -239,6 +250,7 @@ def _unchanged(con: Connection, rules: DomainRules) -> MasterOutcome:
     con.execute("CREATE OR REPLACE TEMP TABLE m_changed (source_system VARCHAR, source_key VARCHAR)")
     outcome = _outcome(con, rules, Stated(0, 0), Identified(0, 0, 0, 0), 0)
     con.execute("DROP TABLE m_changed")
+    forget_decisions(con)
     return outcome
 
 

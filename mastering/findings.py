@@ -16,7 +16,8 @@ def update_findings(con: Connection, rules: DomainRules, *, change_seq: int) -> 
     con.execute("CREATE OR REPLACE TEMP TABLE f_identifier (identifier VARCHAR)")
     for name in rules.identifiers:
         con.execute("INSERT INTO f_identifier VALUES (?)", [name])
-    run(con, "findings.current", names_of(rules), {"domain": rules.domain})
+    for step in ("settled", "alone", "vetoed", "current"):
+        run(con, f"findings.{step}", names_of(rules), {"domain": rules.domain})
     replace_rows(
         con,
         "master.finding",
@@ -25,7 +26,7 @@ def update_findings(con: Connection, rules: DomainRules, *, change_seq: int) -> 
         values={"domain": rules.domain},
         change_seq=change_seq,
     )
-    for name in ("f_identifier", "f_finding"):
+    for name in ("f_identifier", "f_settled", "f_alone", "f_vetoed", "f_finding"):
         con.execute(f"DROP TABLE {name}")
     return count_findings(con, rules.domain)
 

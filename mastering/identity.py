@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from mastering.clusters import Facts, link
+from mastering.judged import Judged, link_judged
 from mastering.ledger import Ledger
 from mastering.replace import replace_rows
 from mastering.rules import DomainRules
@@ -28,7 +30,7 @@ _FULL_SHARE, _FULL_RECORDS = 0.3, 1000
 _TABLES = (
     "i_identifier i_namespace i_scope i_key i_evidence i_evidence_new i_touched i_reach i_front i_more i_rec i_node"
     " i_veto i_cluster i_pointed i_pointed_veto i_cluster_veto"
-    " i_attached i_placed i_golden i_xref i_xref_before i_edge i_label"
+    " i_pointer i_attached i_placed i_golden i_xref i_xref_before i_edge i_label"
 )
 
 
@@ -54,7 +56,8 @@ def update_identity(
 ) -> Identified:
     """Bring evidence, edges, crosswalk, labels and ids up to the statements; moved records go to `m_moved`.
 
-    Reads `m_changed` (keys of changed records) and `i_source`. Writes ids through `ledger` before they are used.
+    Reads `m_changed` (keys of changed records), `i_source` and what `mastering.stewardship`
+    keeps of decisions. Writes ids through `ledger` before they are used.
     """
     names = names_of(rules)
     values: dict[str, Any] = {"domain": rules.domain, "change_seq": change_seq}
@@ -69,6 +72,7 @@ def update_identity(
     _cluster(con, rules, names, values)
     identified = _ids(con, rules, ledger, names, values)
     _store(con, names, values)
+    con.execute("DROP VIEW IF EXISTS i_seed")
     for name in _TABLES.split():
         con.execute(f"DROP TABLE IF EXISTS {name}")
     return identified
@@ -188,10 +192,35 @@ def _cluster(con: Connection, rules: DomainRules, names: Mapping[str, str], valu
     exclusive = None
     if rules.identity.one_per_source:
         exclusive = _facts(con, "SELECT rec, source_no FROM i_rec WHERE NOT is_reference AND is_live = ?", True)
-    clusters = link(count, levels, vetoes, exclusive)
+    silent = [one.strength == "never" for one in rules.identifiers.values() if one.veto]
+    judged = _judged(con, count)
+    clusters = link_judged(partial(link, count), judged, levels, vetoes, silent, exclusive)
     keep(con, "i_cluster", pa.table({"rec": np.arange(count, dtype=np.int64), "cluster": clusters}))
-    for step in ("pointed", "pointed_vetoes", "cluster_vetoes", "attached", "placed"):
+    for step in (
+        *("pointed", "judged_pointers", "refused_pointers", "pointed_vetoes", "cluster_vetoes", "attached"),
+        *("said_pointers", "placed"),
+    ):
         run(con, f"identity.{step}", names, values)
+
+
+def _judged(con: Connection, count: int) -> Judged:
+    """What people decided of the reached records (see `mastering.stewardship`)."""
+    by_key = "INNER JOIN i_rec AS r ON g.source_system = r.source_system AND g.source_key = r.source_key"
+    grouped = f"(SELECT r.rec, g.grp FROM i_group AS g {by_key} WHERE NOT r.is_reference)"
+    whole = np.arange(count, dtype=np.int64)
+    least = f"SELECT rec, min(rec) OVER (PARTITION BY grp) AS least FROM {grouped} AS m WHERE rec >= ?"
+    groups = _facts(con, least, 0)
+    whole[groups.record] = groups.value
+    apart = _facts(
+        con,
+        f"SELECT l.rec, r.rec AS other FROM i_apart AS a INNER JOIN {grouped} AS l ON a.grp = l.grp"
+        f" INNER JOIN {grouped} AS r ON a.other_grp = r.grp WHERE l.rec < r.rec AND l.rec >= ?",
+        0,
+    )
+    alone = np.zeros(count, dtype=np.bool_)
+    lonely = f"SELECT r.rec, r.rec AS again FROM i_alone AS g {by_key} WHERE r.is_reference = ?"
+    alone[_facts(con, lonely, False).record] = True
+    return Judged(whole, apart, alone)
 
 
 def _facts(con: Connection, query: str, value: object) -> Facts:
@@ -208,6 +237,7 @@ def _ids(
 ) -> Identified:
     """Fill i_golden, i_xref and m_moved; the ledger knows every id before the crosswalk does."""
     _know_seeds(con, rules.domain, ledger)
+    run(con, "identity.seeds", names, values)
     run(con, "identity.clusters_with_ids", names, values)
     minted = _mint(con, rules.domain, ledger, names, values)
     if minted:
@@ -282,7 +312,7 @@ def _redirect(con: Connection, domain: str, ledger: Ledger, names: Mapping[str, 
 
 
 def _store(con: Connection, names: Mapping[str, str], values: Mapping[str, Any]) -> None:
-    for step in ("edges", "labels"):
+    for step in ("edges", "steward_edges", "labels"):
         run(con, f"identity.{step}", names, values)
     bound = {"domain": values["domain"]}
     seq = values["change_seq"]

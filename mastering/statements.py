@@ -127,6 +127,15 @@ def _fault(kind: str) -> str:
     return f"CASE WHEN {typed} IS NULL{inexact} THEN 'not exactly a {kind}' END"
 
 
+def typed_text(con: Connection, kind: str, raw: str) -> tuple[str, str | None]:
+    """A text as a value of the type would be written in a statement, and why it is none (None: it is one)."""
+    if kind == "VARCHAR":
+        return raw.strip(), None
+    query = f"SELECT {_canonical(kind)}, {_fault(kind)} FROM (SELECT CAST(? AS VARCHAR) AS raw) AS r"
+    [(value, fault)] = con.execute(query, [raw]).fetchall()
+    return value, fault
+
+
 def _replay(
     con: Connection,
     intake_sql: IntakeSql,

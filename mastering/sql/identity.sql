@@ -150,7 +150,7 @@ CREATE OR REPLACE TEMP TABLE i_reach AS
 SELECT source_system, source_key FROM i_key
 
 -- :reach_more
--- One step further: whoever shares a linking value, or the golden record, with those reached last.
+-- One step further: whoever shares a linking value, the golden record or a steward's group with those reached last.
 CREATE OR REPLACE TEMP TABLE i_more AS
 WITH value AS (
     SELECT DISTINCT e.namespace, e.link_value
@@ -175,6 +175,11 @@ found AS (
     SELECT x.source_system, x.source_key
     FROM <xref> AS x
     SEMI JOIN golden AS g ON x.<sk> = g.sk
+    UNION
+    SELECT o.source_system, o.source_key
+    FROM i_front AS f
+    INNER JOIN i_group AS g ON f.source_system = g.source_system AND f.source_key = g.source_key
+    INNER JOIN i_group AS o ON g.grp = o.grp
 )
 
 SELECT f.source_system, f.source_key
@@ -271,6 +276,58 @@ FROM i_pointed AS p
 LEFT JOIN excluded AS e ON p.rec = e.rec AND p.cluster = e.cluster
 GROUP BY p.rec
 
+-- :judged_pointers
+-- What a person said of a reference record goes before what its identifiers say. A group has one cluster at most.
+CREATE OR REPLACE TEMP TABLE i_pointer AS
+WITH grouped AS (
+    SELECT r.rec, g.grp, r.is_reference, c.cluster
+    FROM i_rec AS r
+    INNER JOIN i_group AS g ON r.source_system = g.source_system AND r.source_key = g.source_key
+    LEFT JOIN i_cluster AS c ON r.rec = c.rec
+),
+
+refused AS (
+    SELECT r.rec, o.cluster
+    FROM grouped AS r
+    INNER JOIN i_apart AS a ON r.grp = a.grp
+    INNER JOIN grouped AS o ON a.other_grp = o.grp AND o.cluster IS NOT NULL
+    WHERE r.is_reference
+    UNION
+    SELECT r.rec, p.cluster
+    FROM i_rec AS r
+    INNER JOIN i_alone AS a ON r.source_system = a.source_system AND r.source_key = a.source_key
+    INNER JOIN i_pointed AS p ON r.rec = p.rec
+)
+
+SELECT r.rec, o.cluster, TRUE AS is_said
+FROM grouped AS r
+INNER JOIN grouped AS o ON r.grp = o.grp AND o.cluster IS NOT NULL
+WHERE r.is_reference
+GROUP BY r.rec, o.cluster
+UNION ALL
+SELECT r.rec, r.cluster, FALSE
+FROM refused AS r
+INNER JOIN i_pointed AS p ON r.rec = p.rec AND r.cluster = p.cluster
+
+-- :refused_pointers
+DELETE FROM i_pointed
+WHERE
+    (rec, cluster) IN (SELECT rec, cluster FROM i_pointer WHERE NOT is_said)
+    OR rec IN (SELECT rec FROM i_pointer WHERE is_said)
+
+-- :said_pointers
+INSERT INTO i_attached
+SELECT p.rec, p.cluster, NULL
+FROM i_pointer AS p
+WHERE p.is_said
+UNION ALL
+SELECT DISTINCT p.rec, NULL, 'rejected'
+FROM i_pointer AS p
+WHERE
+    NOT p.is_said
+    AND p.rec NOT IN (SELECT rec FROM i_pointer WHERE is_said)
+    AND p.rec NOT IN (SELECT rec FROM i_pointed)
+
 -- :placed
 CREATE OR REPLACE TEMP TABLE i_placed AS
 SELECT r.rec, r.source_system, r.source_key, r.is_reference, r.since, coalesce(c.cluster, a.cluster) AS cluster, a.trouble
@@ -278,12 +335,24 @@ FROM i_rec AS r
 LEFT JOIN i_cluster AS c ON r.rec = c.rec
 LEFT JOIN i_attached AS a ON r.rec = a.rec
 
+-- :seeds
+-- The record that an id belongs to. One that was re-keyed and is gone without a trace counts under its new key.
+CREATE OR REPLACE TEMP VIEW i_seed AS
+SELECT
+    s.domain,
+    s.sk,
+    s.redirect_to,
+    s.source_system,
+    coalesce(k.new_key, s.source_key) AS source_key
+FROM master.golden_seed AS s
+LEFT JOIN i_rekeyed AS k ON s.source_system = k.source_system AND s.source_key = k.source_key
+
 -- :clusters_with_ids
 -- The id of a cluster: the least one that any of its records is the seed of; NULL where it has to be minted.
 CREATE OR REPLACE TEMP TABLE i_golden AS
 SELECT p.cluster, min(s.sk) AS sk, min(p.rec) AS senior
 FROM i_placed AS p
-LEFT JOIN master.golden_seed AS s
+LEFT JOIN i_seed AS s
     ON s.domain = $domain AND p.source_system = s.source_system AND p.source_key = s.source_key
 WHERE NOT p.is_reference
 GROUP BY p.cluster
@@ -298,7 +367,7 @@ ORDER BY p.rec
 -- :redirects
 -- Seeds whose own id is not the one they have now: their id means that one. NULL: it stands for itself again.
 SELECT s.sk, CASE WHEN g.sk <> s.sk THEN g.sk END AS redirect_to
-FROM master.golden_seed AS s
+FROM i_seed AS s
 INNER JOIN i_placed AS p ON s.source_system = p.source_system AND s.source_key = p.source_key
 INNER JOIN i_golden AS g ON p.cluster = g.cluster
 WHERE s.domain = $domain AND s.redirect_to IS DISTINCT FROM CASE WHEN g.sk <> s.sk THEN g.sk END
@@ -324,18 +393,29 @@ SELECT
     p.source_key,
     coalesce(g.sk, -2) AS <sk>,
     CASE
+        WHEN d.source_key IS NOT NULL THEN 'steward_' || d.kind
         WHEN p.cluster IS NULL THEN coalesce(p.trouble, 'no_match')
         ELSE coalesce(r.rule, 'own_record')
     END AS match_rule,
     CASE WHEN p.cluster IS NOT NULL THEN CAST(1 AS DECIMAL(5, 4)) END AS match_score,
-    CASE WHEN p.cluster IS NULL THEN 'unresolved' ELSE 'auto' END AS match_status,
-    CAST(NULL AS VARCHAR) AS decided_by,
-    CAST(NULL AS TIMESTAMPTZ) AS decided_at,
+    CASE
+        WHEN p.trouble = 'rejected' THEN 'rejected'
+        WHEN p.cluster IS NULL THEN 'unresolved'
+        WHEN d.source_key IS NOT NULL THEN 'steward'
+        ELSE 'auto'
+    END AS match_status,
+    d.who AS decided_by,
+    d.decided_at,
     p.since AS valid_from,
     CAST(NULL AS TIMESTAMPTZ) AS valid_to
 FROM i_placed AS p
 LEFT JOIN i_golden AS g ON p.cluster = g.cluster
 LEFT JOIN rule AS r ON p.rec = r.rec
+-- What is different is known by what it is: the decision counts where it leaves the record with nothing.
+LEFT JOIN i_decided AS d
+    ON p.source_system = d.source_system
+        AND p.source_key = d.source_key
+        AND CASE d.kind WHEN 'different' THEN p.trouble = 'rejected' ELSE p.cluster IS NOT NULL OR p.trouble = 'rejected' END
 
 -- :edges
 -- Positive: within a cluster the holders of a value, from its most senior holder. Negative: between clusters
@@ -432,6 +512,55 @@ SELECT DISTINCT
 FROM edge AS e
 INNER JOIN i_placed AS l ON e.left_rec = l.rec
 INNER JOIN i_placed AS r ON e.right_rec = r.rec
+
+-- :steward_edges
+-- What people decided, beside what the rules found. A `same` in spite of a veto says so.
+INSERT INTO i_edge
+WITH named AS (
+    SELECT i.*
+    FROM i_ruling AS i
+    SEMI JOIN (
+        SELECT source_system, source_key FROM i_reach
+        INTERSECT
+        SELECT source_system, source_key FROM master.record WHERE domain = $domain
+    ) AS r
+        ON (i.left_source = r.source_system AND i.left_key = r.source_key)
+            OR (i.right_source = r.source_system AND i.right_key = r.source_key)
+),
+
+held AS (
+    SELECT v.identifier, v.value_no, r.source_system, r.source_key
+    FROM i_veto AS v
+    INNER JOIN i_rec AS r ON v.rec = r.rec
+),
+
+against AS (
+    SELECT n.decision_id, string_agg(DISTINCT l.identifier, '+' ORDER BY l.identifier) AS identifiers
+    FROM named AS n
+    INNER JOIN held AS l ON n.left_source = l.source_system AND n.left_key = l.source_key
+    INNER JOIN held AS r
+        ON n.right_source = r.source_system
+            AND n.right_key = r.source_key
+            AND l.identifier = r.identifier
+            AND l.value_no <> r.value_no
+    WHERE n.judgement = 'positive'
+    GROUP BY n.decision_id
+)
+
+SELECT
+    $domain,
+    n.left_source,
+    n.left_key,
+    n.right_source,
+    n.right_key,
+    'steward_' || n.kind,
+    CASE n.judgement WHEN 'positive' THEN 1 ELSE 0 END,
+    n.judgement,
+    n.who,
+    n.decided_at,
+    'decision ' || CAST(n.decision_id AS VARCHAR) || coalesce(' in spite of veto:' || a.identifiers, '') || ': ' || n.reason
+FROM named AS n
+LEFT JOIN against AS a ON n.decision_id = a.decision_id
 
 -- :labels
 CREATE OR REPLACE TEMP TABLE i_label AS

@@ -111,6 +111,58 @@ CREATE TABLE IF NOT EXISTS master.finding (
     _change_seq BIGINT NOT NULL
 )
 
+-- :ruling
+CREATE TABLE IF NOT EXISTS master.ruling (
+    domain VARCHAR NOT NULL,
+    decision_id BIGINT NOT NULL,
+    decided_at TIMESTAMPTZ NOT NULL,
+    who VARCHAR NOT NULL,
+    kind VARCHAR NOT NULL,
+    left_source VARCHAR,
+    left_key VARCHAR,
+    right_source VARCHAR,
+    right_key VARCHAR,
+    attribute VARCHAR,
+    value VARCHAR,
+    expect_source VARCHAR,
+    expect_key VARCHAR,
+    expect_value VARCHAR,
+    case_id VARCHAR,
+    reason VARCHAR NOT NULL,
+    overruled_by BIGINT,
+    fault VARCHAR,
+    _change_seq BIGINT NOT NULL
+)
+
+-- :steward
+CREATE TABLE IF NOT EXISTS master.steward (
+    domain VARCHAR NOT NULL,
+    source_system VARCHAR NOT NULL,
+    source_key VARCHAR NOT NULL,
+    kind VARCHAR NOT NULL,
+    detail VARCHAR NOT NULL,
+    _change_seq BIGINT NOT NULL
+)
+
+-- :review
+CREATE TABLE IF NOT EXISTS master.review (
+    domain VARCHAR NOT NULL,
+    case_id VARCHAR NOT NULL,
+    kind VARCHAR NOT NULL,
+    left_source VARCHAR,
+    left_key VARCHAR,
+    right_source VARCHAR,
+    right_key VARCHAR,
+    left_sk BIGINT,
+    right_sk BIGINT,
+    attribute VARCHAR,
+    reason VARCHAR NOT NULL,
+    evidence VARCHAR NOT NULL,
+    score DECIMAL(5, 4),
+    first_seen TIMESTAMPTZ NOT NULL,
+    _change_seq BIGINT NOT NULL
+)
+
 -- :state
 CREATE TABLE IF NOT EXISTS master.state (
     domain VARCHAR NOT NULL,

@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from mastering.decisions import Ruling
 from mastering.engine import MasterOutcome, master_domain
 from mastering.rules import DomainRules, load_domains
 from mastering.sqlfile import quoted
@@ -104,12 +105,14 @@ class World:
     systems: Mapping[str, str] = field(default_factory=lambda: SYSTEMS)
     now: datetime = NOW
     secret_key: bytes | None = b"of this home"
+    rulings: dict[str, list[Ruling]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.con = duckdb.connect(config={"preserve_insertion_order": False})
         self.con.execute("SET TimeZone = 'UTC'")
         self.con.execute("SET threads = 1")
         self.seq = 0
+        self.decisions = 0
         self.history: dict[str, dict[tuple[str, str], dict[datetime, Says]]] = {name: {} for name in self.rules}
         self.pending: dict[str, set[datetime]] = {name: set() for name in self.rules}
 
@@ -121,6 +124,28 @@ class World:
     def delete(self, domain: str, source: str, key: str, at: datetime) -> World:
         """The source deletes the record at `at`."""
         return self._note(domain, source, key, at, None)
+
+    def decide(
+        self,
+        domain: str,
+        kind: str,
+        left: str,
+        right: str | None = None,
+        /,
+        on: int = 10,
+        **more: Any,
+    ) -> Ruling:
+        """A person's decision on `source/key`; takes effect at the next run. `on`: day it was made."""
+        known = self.rulings.setdefault(domain, [])
+        self.decisions += 1
+        ends = [(*text.split("/"),) if text else None for text in (left, right)]
+        ruling = Ruling(self.decisions, day(on), "kim", kind, "looked at both", *ends, **more)  # type: ignore[arg-type]
+        known.append(ruling)
+        return ruling
+
+    def undo(self, domain: str, ruling: Ruling) -> None:
+        """Take a decision back."""
+        self.rulings[domain].remove(ruling)
 
     def _note(self, domain: str, source: str, key: str, at: datetime, says: Says) -> World:
         self.history[domain].setdefault((source, key), {})[at] = says
@@ -149,6 +174,7 @@ class World:
                 self.now,
                 source_systems=self.systems,
                 secret_key=self.secret_key,
+                rulings=self.rulings.get(domain, ()),
             )
         self.con.commit()
         return outcomes

@@ -1,0 +1,96 @@
+"""Clusters under the decisions of people: what they made one is one record to the identifiers.
+
+Here: the contraction of records before `mastering.clusters` joins them, and its undoing. A group that holds several
+values of a veto, because a person says that it is one thing all the same, makes these values mean the same. Pure
+functions over arrays. Not here: which decisions stand (`mastering.decisions`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from mastering.clusters import Facts, Ints, Mask
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """`whole[i]`: least record of the group of record i. `apart`: records (left, right) that are not one.
+    `alone`: records whose identifiers link nothing."""
+
+    whole: Ints
+    apart: Facts
+    alone: Mask
+
+
+Link = Callable[[Sequence[Facts], Sequence[Facts], Facts | None, Facts], Ints]
+
+
+def link_judged(
+    link: Link,
+    judged: Judged,
+    levels: Sequence[Facts],
+    vetoes: Sequence[Facts],
+    silent: Sequence[bool],
+    exclusive: Facts | None,
+) -> Ints:
+    """The cluster of each record (the least record in it), after `link(levels, vetoes, exclusive, apart)`.
+
+    `silent`: per veto, whether its identifier links nothing. Two of its values in one group silence the group, where
+    those of a linking one become equal: whoever else has them is linked to the group, so this stays within it.
+    """
+    whole = judged.whole
+    heard = [_heard(level, whole, judged.alone) for level in levels]
+    held = [
+        _silenced(veto, whole) if is_silent else _equated(veto, whole)
+        for veto, is_silent in zip(vetoes, silent, strict=True)
+    ]
+    once = None if exclusive is None else _unique(Facts(whole[exclusive.record], exclusive.value))
+    apart = Facts(whole[judged.apart.record], whole[judged.apart.value])
+    clusters: Ints = link(heard, held, once, apart)[whole]
+    return clusters
+
+
+def _heard(level: Facts, whole: Ints, alone: Mask) -> Facts:
+    speaks = ~alone[level.record]
+    return _unique(Facts(whole[level.record[speaks]], level.value[speaks]))
+
+
+def _unique(facts: Facts) -> Facts:
+    pairs = np.unique(np.stack([facts.record, facts.value]), axis=1)
+    return Facts(pairs[0], pairs[1])
+
+
+def _equated(veto: Facts, whole: Ints) -> Facts:
+    """Values that one group holds together count as one."""
+    if not veto.record.size:
+        return veto
+    holders, held = whole[veto.record], veto.value
+    grouped = np.isin(holders, _several(holders, held))
+    count = int(held.max()) + 1
+    ones = np.ones(int(grouped.sum()), dtype=np.int8)
+    graph: Any = coo_array((ones, (held[grouped], count + holders[grouped])), shape=(count + whole.size,) * 2)
+    _, component = connected_components(graph, directed=False)
+    # Dense again, and free of groups that hold no value.
+    _, meant = np.unique(component[:count], return_inverse=True)
+    return _unique(Facts(holders, meant.astype(np.int64)[held]))
+
+
+def _silenced(veto: Facts, whole: Ints) -> Facts:
+    """A group that holds several values holds none."""
+    holders = whole[veto.record]
+    stays = ~np.isin(holders, _several(holders, veto.value))
+    return _unique(Facts(holders[stays], veto.value[stays]))
+
+
+def _several(holders: Ints, held: Ints) -> Ints:
+    """Holders of more than one value."""
+    pairs = np.unique(np.stack([holders, held]), axis=1)
+    found, times = np.unique(pairs[0], return_counts=True)
+    several: Ints = found[times > 1]
+    return several
