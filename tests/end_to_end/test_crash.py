@@ -54,7 +54,7 @@ def test_killed_at_a_commit_point_the_rerun_converges(point: str, undisturbed: H
     if point.endswith("_sighting"):
         home.sync()
         for path in sorted((home.path / "sample" / "north_inventory").glob("*.csv")):
-            shutil.copyfile(path, path.with_name(f"again_{path.name}"))
+            shutil.copyfile(path, path.with_name(f"{path.stem}_again.csv"))
     killed = home.sync(check=None, CONCORD_CRASH_AT=point)
     assert killed.returncode == -9, killed.stdout + killed.stderr
     home.sync()
