@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import bisect
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
@@ -64,6 +64,11 @@ class FeedStaged:
         return tuple(f"{d.name}: {notice}" for d in self.deliveries for notice in d.notices)
 
 
+#: Deliveries that share a transaction: up to so many, and up to so many bytes together.
+GROUP_DELIVERIES = 64
+GROUP_BYTES = 1 << 20
+
+
 class _Known(NamedTuple):
     """A delivery that was processed before."""
 
@@ -79,6 +84,7 @@ class _Feed:
     """One call of `stage_feed` at work. `known`: deliveries processed so far, `deliveries`: all of landing.
 
     `taken`: (sequence, id) of the known ones that were not quarantined, in order; None where it must be made anew.
+    `is_ready`: its tables are there and its contract is on record.
     """
 
     working: Working
@@ -90,6 +96,7 @@ class _Feed:
     results: list[DeliveryStaged] = field(default_factory=list)
     rewound: bool = False
     taken: list[tuple[str, str]] | None = None
+    is_ready: bool = False
 
     @property
     def feed_id(self) -> str:
@@ -119,13 +126,14 @@ def stage_feed(
 ) -> FeedStaged:
     """Apply what is pending of a feed. `deliveries`: all that landing holds of it, in any order.
 
-    Deliveries in order are a transaction each. One that arrives late, a changed contract, a new waiver of a guard or
-    a delivery named in `again` (ids, to be read again) takes back what came after it and applies all of it in one
-    transaction. A delivery that breaks its contract is quarantined, and the next ones are applied.
+    Deliveries in order are a transaction each, small ones some at a time. One that arrives late, a changed contract, a
+    new waiver of a guard or a delivery named in `again` (ids, to be read again) takes back what came after it and
+    applies all of it in one transaction. A delivery that breaks its contract is quarantined, and the next ones are
+    applied.
 
     `waivers`: `Control.waivers()`. Raises PermanentSourceError when landing lacks a delivery that must be applied
     again, LandingCorrupt when its bytes have changed, and whatever `read` raises except ContractViolation; then
-    nothing of that transaction is kept.
+    nothing of that delivery is kept, and all before it in order.
     """
     tables = {table.record: table for table in feed_tables(contract, source)}
     feed = _Feed(
@@ -137,14 +145,9 @@ def stage_feed(
         known=_known(working, f"{source}.{contract.feed}"),
     )
     change_seq = _rebuild(feed) if _contract_changed(feed) else _catch_up(feed, again)
-    is_ready = change_seq is not None
-    for delivery in feed.pending:
-        with working.transaction() as seq:
-            if not is_ready:
-                ensure_tables(working.con, contract, source)
-                _remember_contract(feed, seq)
-            _process(feed, delivery, seq, is_new=True)
-        change_seq, is_ready = seq, True
+    feed.is_ready = change_seq is not None
+    for group in _groups(feed.pending):
+        change_seq = _stage_group(feed, group)
     _note_sightings(feed)
     return FeedStaged(feed.feed_id, tuple(feed.results), feed.rewound, change_seq)
 
@@ -177,6 +180,50 @@ def _known(working: Working, feed_id: str) -> dict[str, _Known]:
         [feed_id],
     ).fetchall()
     return {row[0]: _Known(*row[1:]) for row in rows}
+
+
+def _groups(deliveries: Sequence[Delivery]) -> Iterator[list[Delivery]]:
+    """Neighbours that share a transaction: a commit waits for the disk, whatever it holds. A large one comes alone."""
+    group: list[Delivery] = []
+    size = 0
+    for delivery in deliveries:
+        size += delivery.bytes
+        if group and (size > GROUP_BYTES or len(group) == GROUP_DELIVERIES):
+            yield group
+            group, size = [], delivery.bytes
+        group.append(delivery)
+    if group:
+        yield group
+
+
+def _stage_group(feed: _Feed, group: Sequence[Delivery]) -> int:
+    """Stage deliveries in one transaction; one at a time where that fails, so that the good ones before a bad one stay.
+
+    The change_seq of the last transaction.
+    """
+    done = len(feed.results)
+    try:
+        with feed.working.transaction() as seq:
+            if not feed.is_ready:
+                ensure_tables(feed.working.con, feed.contract, feed.source)
+                _remember_contract(feed, seq)
+            for delivery in group:
+                _process(feed, delivery, seq, is_new=True)
+    except Exception:
+        if len(group) == 1:
+            raise
+        _forget(feed, group, done)
+        return max(_stage_group(feed, [delivery]) for delivery in group)
+    feed.is_ready = True
+    return seq
+
+
+def _forget(feed: _Feed, group: Sequence[Delivery], done: int) -> None:
+    """Nothing of a group was kept: know of it what was known before. `done`: results before it."""
+    del feed.results[done:]
+    for delivery in group:
+        feed.known.pop(delivery.delivery_id, None)
+    feed.taken = None
 
 
 def _process(

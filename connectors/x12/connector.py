@@ -47,7 +47,7 @@ from connectors.x12.places import (
     stray_reject,
     warning,
 )
-from connectors.x12.plain import plain_values
+from connectors.x12.plain import plain_readers, plain_values
 from connectors.x12.segments import Ints, Segments, Text, code_text, index_segments, join_segments
 
 #: Faults of the envelope or of control numbers and counts: fatal in strict mode, warnings else.
@@ -93,6 +93,9 @@ class X12Connector:
         assert isinstance(contract.format, X12Format)
         self.contract, self.format, self.source = contract, contract.format, source
         self.files = FileSource(folder, contract, source_name)
+        #: No rows of each record, with the contract's types; and how its plain texts are read.
+        self._nothing = {name: no_rows(record) for name, record in contract.records.items()}
+        self._readers = {name: plain_readers(_checked(record)[0]) for name, record in contract.records.items()}
         self._check_contract()
 
     def discover(self, state: FeedState, *, sweep: bool) -> Iterator[Offer]:
@@ -286,13 +289,11 @@ class X12Connector:
         locate: Callable[[int, Column | None], str],
     ) -> Batch:
         """Raw text columns under the contract's types: plain ones by Arrow, the others by the exact query."""
-        quick = None if reading.has_nul or not len(row_no) else plain_values(_checked(record)[0], texts)
-        if quick is None:
+        readers = self._readers[name]
+        if reading.has_nul or readers is None or not len(row_no):
             return self._exact(reading, name, record, texts, row_no, locate)
-        values, certain = quick
-        names = [column.name for column in _checked(record)[0].columns]
-        columns = {c.name: texts[c.source] for c in record.columns} | dict(zip(names, values, strict=True))
-        rows = _assembled(record, columns, row_no)
+        values, certain = plain_values(readers, texts)
+        rows = self._assembled(name, {c.name: texts[c.source] for c in record.columns} | values, row_no)
         if bool(certain.all()):
             return Batch(name, rows)
         doubtful = pa.array(np.flatnonzero(~certain))
@@ -312,7 +313,7 @@ class X12Connector:
     ) -> Batch:
         """Raw text columns by `typed_query`, whatever they hold."""
         if not len(row_no):
-            return Batch(name, no_rows(record))
+            return Batch(name, self._nothing[name])
         checked, plain = (record, []) if reading.has_nul else _checked(record)
         columns = {c.source: texts[c.source] for c in checked.columns}
         with session() as con:
@@ -325,8 +326,15 @@ class X12Connector:
         kept = pa.array(np.isin(row_no, good))
         found = {c.name: batch.rows.column(c.name) for c in checked.columns if not c.phi}
         return replace(
-            batch, rows=_assembled(record, found | {c.name: texts[c.source].filter(kept) for c in plain}, good)
+            batch, rows=self._assembled(name, found | {c.name: texts[c.source].filter(kept) for c in plain}, good)
         )
+
+    def _assembled(self, name: str, columns: Mapping[str, pa.Array], row_no: Ints) -> pa.RecordBatch:
+        """Rows of a record from its columns by name, in the contract's types."""
+        schema = self._nothing[name].schema
+        found = {**columns, ROW_NO: pa.array(row_no, pa.int64())}
+        arrays = [found[f.name] if found[f.name].type == f.type else found[f.name].cast(f.type) for f in schema]
+        return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
     def _unread(self, reading: _Reading, kind: SetKind, documents: Documents) -> list[Reject]:
         """A warning for each segment id, once per file, that is neither read nor ignored by name."""
@@ -363,13 +371,6 @@ class X12Connector:
 
         batch = self._typed(reading, SET_RECORD, record, texts, row_no, locate)
         return Batch(SET_RECORD, batch.rows, (*rejects, *batch.rejects))
-
-
-def _assembled(record: RecordContract, columns: Mapping[str, pa.Array], row_no: Ints) -> pa.RecordBatch:
-    """Rows of a record from its columns by name, in the contract's types."""
-    schema = no_rows(record).schema
-    found = {**columns, ROW_NO: pa.array(row_no, pa.int64())}
-    return pa.RecordBatch.from_arrays([found[item.name].cast(item.type) for item in schema], schema=schema)
 
 
 def _checked(record: RecordContract) -> tuple[RecordContract, list[Column]]:

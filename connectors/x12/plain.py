@@ -7,7 +7,7 @@ need know sentinels, lookups, other formats or leap days.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -31,22 +31,28 @@ _DIGITS = {"SMALLINT": 4, "INTEGER": 9, "BIGINT": 18}
 _NULL = pa.scalar(None, pa.string())
 
 
-def plain_values(record: RecordContract, texts: Mapping[str, pa.Array]) -> tuple[list[pa.Array], Bools] | None:
-    """The record's columns under the contract's types, and which rows are certain; None where its types are not plain.
+def plain_readers(record: RecordContract) -> list[tuple[Column, _Reader]] | None:
+    """How the record's columns are read; None where not all of its types are plain."""
+    schema = no_rows(record).schema
+    found = [(column, _reader(column, schema.field(column.name).type)) for column in record.columns if not column.phi]
+    readers = [(column, reader) for column, reader in found if reader is not None]
+    return readers if len(readers) == len(found) and readers else None
+
+
+def plain_values(
+    readers: Sequence[tuple[Column, _Reader]], texts: Mapping[str, pa.Array]
+) -> tuple[dict[str, pa.Array], Bools]:
+    """Columns by name under the contract's types, and which rows are certain.
 
     `texts`: raw text by the contract's source name. In rows that are not certain the values mean nothing.
     """
-    columns = [column for column in record.columns if not column.phi]
-    readers = [_reader(column, no_rows(record).schema.field(column.name).type) for column in columns]
-    values: list[pa.Array] = []
-    certain = np.ones(len(texts[columns[0].source]) if columns else 0, dtype=np.bool_)
-    for column, reader in zip(columns, readers, strict=True):
-        if reader is None:
-            return None
+    values: dict[str, pa.Array] = {}
+    certain = np.ones(len(texts[readers[0][0].source]), dtype=np.bool_)
+    for column, reader in readers:
         clean = _clean(texts[column.source])
         value = reader(clean)
         certain &= _certain(column, clean, value)
-        values.append(value)
+        values[column.name] = value
     return values, certain
 
 

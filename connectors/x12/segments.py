@@ -128,8 +128,8 @@ class Segments:
         valid = (rows >= 0) & (number >= 0) & (number <= self.count[row])
         held, last = self.separators, len(self.separators) - 1
         after = self.first[row] + number
-        start = np.where(number == 0, self.start[row], held[np.clip(after - 1, 0, last)] + 1)
-        end = np.where(number < self.count[row], held[np.clip(after, 0, last)], self.end[row])
+        start = np.where(number == 0, self.start[row], held[np.minimum(np.maximum(after - 1, 0), last)] + 1)
+        end = np.where(number < self.count[row], held[np.minimum(np.maximum(after, 0), last)], self.end[row])
         return np.where(valid, start, 0), np.where(valid, end, 0)
 
     def codes(self, rows: Ints, element: Ints | int) -> Codes:
@@ -147,7 +147,7 @@ def _pack(array: Bytes, start: Ints, end: Ints) -> Codes:
     last = len(array) - 1
     packed = np.zeros(start.shape, dtype=np.uint32)
     for n in range(3):
-        here = array[np.clip(start + n, 0, max(last, 0))].astype(np.uint32) if last >= 0 else packed
+        here = array[np.minimum(np.maximum(start + n, 0), max(last, 0))].astype(np.uint32) if last >= 0 else packed
         packed = np.where(n < length, packed << np.uint32(8) | here, packed)
     return np.where((length >= 1) & (length <= 3), packed, np.uint32(0))
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from connectors.contract import Column, RecordContract
 from connectors.interface import ROW_NO
 from connectors.typed import no_rows, quoted, session, split, typed_query
-from connectors.x12.plain import plain_values
+from connectors.x12.plain import plain_readers, plain_values
 from tests.connectors.x12_files import Marks, Result, one, order, read, without
 
 _TYPES = [
@@ -69,9 +69,9 @@ def test_what_is_certain_is_what_the_exact_query_gives(
 ) -> None:
     record = _record(kind, form, required)
     texts = {"raw": pa.array(values, pa.string()), "key": pa.array(["k"] * len(values))}
-    quick = plain_values(record, texts)
-    assert quick is not None
-    found, certain = quick
+    readers = plain_readers(record)
+    assert readers is not None
+    found, certain = plain_values(readers, texts)
     with session() as con:
         con.register("raw_rows", pa.table({**texts, ROW_NO: pa.array(range(len(values)), pa.int64())}))
         query = typed_query("raw_rows", record, {s: quoted(s) for s in texts}, "UTC")
@@ -82,7 +82,7 @@ def test_what_is_certain_is_what_the_exact_query_gives(
     sure = np.flatnonzero(certain).tolist()
     assert set(sure) <= set(at)
     right = exact.rows["value"].cast(kind_of).take(pa.array([at[n] for n in sure], pa.int64()))
-    assert found[1].take(pa.array(sure, pa.int64())).equals(right)
+    assert found["value"].take(pa.array(sure, pa.int64())).equals(right)
 
 
 @pytest.mark.parametrize(
@@ -97,9 +97,9 @@ def test_what_is_certain_is_what_the_exact_query_gives(
 )
 def test_the_usual_way_of_writing_is_plain(kind: str, form: str | None, text: str) -> None:
     texts = {"raw": pa.array([text]), "key": pa.array(["k"])}
-    quick = plain_values(_record(kind, form, required=True), texts)
-    assert quick is not None
-    assert quick[1].tolist() == [True]
+    readers = plain_readers(_record(kind, form, required=True))
+    assert readers is not None
+    assert plain_values(readers, texts)[1].tolist() == [True]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_the_usual_way_of_writing_is_plain(kind: str, form: str | None, text: st
 def test_a_column_with_rules_of_its_own_is_left_to_the_exact_query(more: dict[str, object]) -> None:
     column = Column(source="raw", name="value", type="INTEGER", description="a value", **more)
     record = RecordContract(key=("value",), columns=(column,))
-    assert plain_values(record, {"raw": pa.array(["1"])}) is None
+    assert plain_readers(record) is None
 
 
 _OTHER = Marks("|", ":", "\n")
