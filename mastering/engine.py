@@ -124,7 +124,7 @@ def master_domain(
     changed_golden = update_golden(con, rules, systems, change_seq=change_seq, horizon=horizon)
     outcome = _outcome(con, rules, stated, identified, changed_golden)
     if outcome.reached or outcome.changed_golden or due or decided:
-        outcome = _finish(con, rules, outcome, rules_hash, horizon, change_seq)
+        outcome = _finish(con, rules, outcome, systems, rules_hash, horizon, change_seq)
     for name in ("m_changed", "m_moved", "i_source"):
         con.execute(f"DROP TABLE IF EXISTS {name}")
     forget_decisions(con)
@@ -255,10 +255,16 @@ def _unchanged(con: Connection, rules: DomainRules) -> MasterOutcome:
 
 
 def _finish(
-    con: Connection, rules: DomainRules, outcome: MasterOutcome, rules_hash: str, horizon: datetime, change_seq: int
+    con: Connection,
+    rules: DomainRules,
+    outcome: MasterOutcome,
+    systems: Mapping[str, str],
+    rules_hash: str,
+    horizon: datetime,
+    change_seq: int,
 ) -> MasterOutcome:
     """Findings and the domain's state, after a call that did something."""
-    findings = update_findings(con, rules, change_seq=change_seq)
+    findings = update_findings(con, rules, systems, change_seq=change_seq)
     con.execute("DELETE FROM master.state WHERE domain = ?", [rules.domain])
     con.execute("INSERT INTO master.state VALUES (?, ?, ?, ?)", [rules.domain, rules_hash, horizon, change_seq])
     return replace(outcome, findings=findings)

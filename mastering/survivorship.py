@@ -1,7 +1,8 @@
 """Whose value wins: per attribute, per moment, for the golden records that a change can concern.
 
-Order of the decision: the attribute's system-of-record list as of that moment, then the precedence of systems, then
-recency (the value said last), agreement (the value said by most), the value's text. NULL never wins over a value.
+Order of the decision: a person's override, the attribute's system-of-record list as of that moment, then the precedence
+of systems, then recency (the value said last), agreement (the value said by most), the value's text. NULL never wins
+over a value.
 Here: the rules as rows, the order of the steps. The set work is in `sql/survivorship.sql`. Not here: who is who.
 """
 
@@ -172,6 +173,8 @@ def update_golden(
     if rules.when_deleted:
         deleted = {"deleted_attribute": rules.when_deleted.attribute, "deleted_value": rules.when_deleted.value}
         run(con, "survivorship.obituaries", names, values | deleted)
+    for step in ("overrides", "override_rules"):
+        run(con, f"survivorship.{step}", names, values)
     _decide(con, rules, names, values)
     _assemble(con, rules, names, values)
     changed = _store(con, rules, names, values)
@@ -222,7 +225,8 @@ def _decide(con: Connection, rules: DomainRules, names: Mapping[str, str], value
             has_limit = any(entry.max_age_hours for entry in entries)
             has_scope = any(entry.scope for entry in entries)
             con.execute("INSERT INTO v_pass VALUES (?, ?, ?)", [rules.survivable.index(name), has_limit, has_scope])
-        for step in ("spans", "candidates", "candidates_on_condition", "ballots", "won", "log"):
+        candidates = ("candidates", "candidates_on_condition", "candidates_of_decisions")
+        for step in ("spans", *candidates, "ballots", "won", "log"):
             run(con, f"survivorship.{step}", names, values)
 
 

@@ -93,3 +93,217 @@ SELECT
     valid_from
 FROM master.survivorship_log
 WHERE domain = $domain AND is_contested AND valid_to IS NULL
+UNION ALL
+SELECT $domain, 'unmapped_key', source_system || '|' || source_key, 'no identifier of it is on any record', valid_from
+FROM <xref>
+WHERE valid_to IS NULL AND match_status = 'unresolved' AND match_rule = 'no_match'
+UNION ALL
+SELECT
+    $domain,
+    'duplicate_' || $domain,
+    one || ' / ' || other,
+    'both are ' || name,
+    first_seen
+FROM f_duplicate
+UNION ALL
+SELECT $domain, 'unused_rule', u.key, u.detail, r.first_seen
+FROM f_unused AS u
+CROSS JOIN (SELECT min(valid_from) AS first_seen FROM master.record WHERE domain = $domain) AS r
+WHERE r.first_seen IS NOT NULL
+UNION ALL
+SELECT $domain, 'overruled_decision', 'decision ' || CAST(decision_id AS VARCHAR), kind || ': contradicted by '
+    || CASE overruled_by WHEN decision_id THEN 'newer decisions together' ELSE 'decision ' || CAST(overruled_by AS VARCHAR) END,
+    decided_at
+FROM master.ruling
+WHERE domain = $domain AND overruled_by IS NOT NULL
+UNION ALL
+SELECT $domain, 'orphaned_decision', 'decision ' || CAST(decision_id AS VARCHAR), kind || ': ' || detail, decided_at
+FROM f_orphaned
+UNION ALL
+SELECT
+    $domain,
+    'correction_obsolete',
+    'decision ' || CAST(r.decision_id AS VARCHAR),
+    r.attribute || ' of ' || r.expect_source || '|' || r.expect_key || ' was overridden by ' || r.value || '; the source said '
+    || coalesce(r.expect_value, 'nothing') || ' when it was made and says ' || coalesce(s.value, 'nothing') || ' now',
+    coalesce(s.valid_from, r.decided_at)
+FROM master.ruling AS r
+LEFT JOIN f_moved AS m ON r.expect_source = m.source_system AND r.expect_key = m.source_key
+LEFT JOIN master.statement AS s
+    ON s.domain = $domain
+        AND r.expect_source = s.source_system
+        AND coalesce(m.new_key, r.expect_key) = s.source_key
+        AND r.attribute = s.attribute
+        AND s.valid_to IS NULL
+WHERE
+    r.domain = $domain
+    AND r.kind = 'override'
+    AND r.expect_source IS NOT NULL
+    AND r.overruled_by IS NULL
+    AND r.fault IS NULL
+    AND s.value IS DISTINCT FROM r.expect_value
+
+-- :cases
+-- The review queue: what only a person can decide, with both sides. The id of a case follows from what it is about.
+CREATE OR REPLACE TEMP TABLE f_case AS
+WITH pair AS (
+    SELECT 'vetoed_match' AS kind, left_source, left_key, right_source, right_key, left_sk, right_sk, detail AS reason,
+        CAST(NULL AS DECIMAL(5, 4)) AS score, NULL AS evidence, first_seen
+    FROM f_vetoed
+    UNION ALL
+    SELECT 'ask', j.left_source, j.left_key, j.right_source, j.right_key, l.<sk>, r.<sk>, j.reason, j.score, j.evidence,
+        coalesce(greatest(l.valid_from, r.valid_from), l.valid_from, r.valid_from)
+    FROM master.judgement AS j
+    INNER JOIN <xref> AS l ON j.left_source = l.source_system AND j.left_key = l.source_key AND l.valid_to IS NULL
+    INNER JOIN <xref> AS r ON j.right_source = r.source_system AND j.right_key = r.source_key AND r.valid_to IS NULL
+    ANTI JOIN f_settled AS s ON l.<sk> = s.sk AND r.<sk> = s.other_sk
+    ANTI JOIN f_alone AS a ON l.<sk> = a.sk OR r.<sk> = a.sk
+    WHERE j.domain = $domain AND j.verdict = 'ask' AND (l.<sk> <> r.<sk> OR l.<sk> < 0)
+),
+
+concerned AS (
+    SELECT left_source AS source_system, left_key AS source_key FROM pair
+    UNION
+    SELECT right_source, right_key FROM pair
+),
+
+said AS (
+    SELECT s.source_system, s.source_key, s.attribute, min(s.raw_value) AS value
+    FROM master.statement AS s
+    SEMI JOIN concerned AS c ON s.source_system = c.source_system AND s.source_key = c.source_key
+    WHERE s.domain = $domain AND s.valid_to IS NULL
+    GROUP BY s.source_system, s.source_key, s.attribute
+),
+
+side AS (
+    SELECT p.left_source, p.left_key, p.right_source, p.right_key, s.attribute, s.value AS left_value, NULL AS right_value
+    FROM pair AS p
+    INNER JOIN said AS s ON p.left_source = s.source_system AND p.left_key = s.source_key
+    UNION ALL
+    SELECT p.left_source, p.left_key, p.right_source, p.right_key, s.attribute, NULL, s.value
+    FROM pair AS p
+    INNER JOIN said AS s ON p.right_source = s.source_system AND p.right_key = s.source_key
+),
+
+facing AS (
+    SELECT left_source, left_key, right_source, right_key, attribute, max(left_value) AS left_value, max(right_value) AS right_value
+    FROM side
+    GROUP BY left_source, left_key, right_source, right_key, attribute
+),
+
+beside AS (
+    SELECT left_source, left_key, right_source, right_key,
+        CAST(to_json(list({'attribute': attribute, 'left': left_value, 'right': right_value} ORDER BY attribute)) AS VARCHAR) AS evidence
+    FROM facing
+    GROUP BY left_source, left_key, right_source, right_key
+),
+
+poisoned AS (
+    SELECT namespace, link_value, min(value) AS value, min({'source': source_system, 'key': source_key}) AS least,
+        count(DISTINCT (source_system, source_key)) AS records, max(valid_from) AS first_seen,
+        CAST(to_json(list(DISTINCT {'source': source_system, 'key': source_key, 'value': value}
+            ORDER BY {'source': source_system, 'key': source_key, 'value': value})) AS VARCHAR) AS evidence
+    FROM master.evidence
+    WHERE domain = $domain AND is_poisoned
+    GROUP BY namespace, link_value
+),
+
+found AS (
+    SELECT
+        p.kind,
+        least(p.left_source || '|' || p.left_key, p.right_source || '|' || p.right_key)
+        || ' / ' || greatest(p.left_source || '|' || p.left_key, p.right_source || '|' || p.right_key) AS about,
+        p.left_source, p.left_key, p.right_source, p.right_key, p.left_sk, p.right_sk, CAST(NULL AS VARCHAR) AS attribute,
+        p.reason,
+        CASE
+            WHEN p.evidence IS NULL THEN coalesce(b.evidence, '[]')
+            ELSE '{"matcher":' || p.evidence || ',"sides":' || coalesce(b.evidence, '[]') || '}'
+        END AS evidence,
+        p.score,
+        p.first_seen
+    FROM pair AS p
+    LEFT JOIN beside AS b
+        ON p.left_source = b.left_source
+            AND p.left_key = b.left_key
+            AND p.right_source = b.right_source
+            AND p.right_key = b.right_key
+    UNION ALL
+    SELECT 'poisoned_identifier', namespace || ' ' || link_value, least.source, least.key, NULL, NULL, NULL, NULL, namespace,
+        namespace || ' ' || value || ' is on ' || CAST(records AS VARCHAR) || ' records and links none of them',
+        evidence, NULL, first_seen
+    FROM poisoned
+    UNION ALL
+    SELECT 'contested_value', CAST(sk AS VARCHAR) || ' ' || attribute, winner_source, winner_key, NULL, NULL, sk, NULL, attribute,
+        attribute || ' ' || value || ' (' || rule || ')',
+        '{"published":' || CAST(to_json({'source': winner_source, 'key': winner_key, 'value': value}) AS VARCHAR)
+        || ',"others":' || losers || '}',
+        NULL, valid_from
+    FROM master.survivorship_log
+    WHERE domain = $domain AND is_contested AND valid_to IS NULL
+),
+
+numbered AS (
+    SELECT substr(sha256($domain || '|' || kind || '|' || about), 1, 12) AS case_id, *
+    FROM found
+)
+
+SELECT $domain AS domain, n.case_id, n.kind, n.left_source, n.left_key, n.right_source, n.right_key, n.left_sk, n.right_sk,
+    n.attribute, n.reason, n.evidence, n.score, n.first_seen
+FROM numbered AS n
+ANTI JOIN master.ruling AS r
+    ON r.domain = $domain AND r.kind = 'acknowledge' AND n.case_id = r.case_id AND n.reason = r.value
+
+-- :moved
+-- Re-keyed records: the key each has now.
+CREATE OR REPLACE TEMP TABLE f_moved AS
+SELECT source_system, source_key, substr(detail, length(source_system) + 2) AS new_key
+FROM master.steward
+WHERE domain = $domain AND kind = 'rekeyed'
+
+-- :orphaned
+-- Decisions about records that are not there, under no key that they have had, and values that are none.
+CREATE OR REPLACE TEMP TABLE f_orphaned AS
+WITH named AS (
+    SELECT decision_id, kind, decided_at, left_source AS source_system, left_key AS source_key
+    FROM master.ruling
+    WHERE domain = $domain AND left_key IS NOT NULL AND kind NOT IN ('rekey', 'acknowledge')
+    UNION ALL
+    SELECT decision_id, kind, decided_at, right_source, right_key
+    FROM master.ruling
+    WHERE domain = $domain AND right_key IS NOT NULL
+),
+
+missing AS (
+    SELECT n.decision_id, n.kind, n.decided_at, min('there is no record ' || n.source_system || '|' || n.source_key) AS detail
+    FROM named AS n
+    LEFT JOIN f_moved AS m ON n.source_system = m.source_system AND n.source_key = m.source_key
+    ANTI JOIN master.record AS r
+        ON r.domain = $domain AND n.source_system = r.source_system AND coalesce(m.new_key, n.source_key) = r.source_key
+    GROUP BY n.decision_id, n.kind, n.decided_at
+)
+
+SELECT decision_id, kind, decided_at, detail
+FROM missing
+UNION ALL
+SELECT decision_id, kind, decided_at, attribute || ' ' || coalesce(value, '') || ': ' || fault
+FROM master.ruling
+WHERE domain = $domain AND fault IS NOT NULL
+
+-- :no_duplicates
+CREATE OR REPLACE TEMP TABLE f_duplicate (one VARCHAR, other VARCHAR, name VARCHAR, first_seen TIMESTAMPTZ)
+
+-- :duplicates
+-- Golden records of one name, each with the first of them, unless somebody said that they are not one.
+CREATE OR REPLACE TEMP TABLE f_duplicate AS
+WITH named AS (
+    SELECT <sk> AS sk, norm_name AS name, _source_system || '|' || _source_key AS record, valid_from,
+        first_value(<sk>) OVER (PARTITION BY norm_name ORDER BY <sk>) AS first_sk
+    FROM <golden>
+    WHERE is_current AND norm_name <> ''
+)
+
+SELECT f.record AS one, n.record AS other, n.name, greatest(f.valid_from, n.valid_from) AS first_seen
+FROM named AS n
+INNER JOIN named AS f ON n.first_sk = f.sk
+ANTI JOIN f_settled AS s ON n.sk = s.sk AND f.sk = s.other_sk
+WHERE n.sk <> n.first_sk

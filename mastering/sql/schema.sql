@@ -144,6 +144,21 @@ CREATE TABLE IF NOT EXISTS master.steward (
     _change_seq BIGINT NOT NULL
 )
 
+-- :judgement
+-- What the probabilistic matcher says of pairs; `ask` goes to the review queue.
+CREATE TABLE IF NOT EXISTS master.judgement (
+    domain VARCHAR NOT NULL,
+    left_source VARCHAR NOT NULL,
+    left_key VARCHAR NOT NULL,
+    right_source VARCHAR NOT NULL,
+    right_key VARCHAR NOT NULL,
+    verdict VARCHAR NOT NULL,
+    score DECIMAL(5, 4),
+    reason VARCHAR NOT NULL,
+    evidence VARCHAR NOT NULL,
+    _change_seq BIGINT NOT NULL
+)
+
 -- :review
 CREATE TABLE IF NOT EXISTS master.review (
     domain VARCHAR NOT NULL,

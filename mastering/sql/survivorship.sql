@@ -61,7 +61,8 @@ SELECT
     s.source_row_no,
     s.valid_from,
     CASE WHEN d.sk IS NULL THEN s.valid_to ELSE d.back END AS valid_to,
-    FALSE AS is_obituary
+    FALSE AS is_obituary,
+    CAST(NULL AS BIGINT) AS decision_id
 FROM master.statement AS s
 INNER JOIN v_member AS m ON s.source_system = m.source_system AND s.source_key = m.source_key
 INNER JOIN v_attribute AS a ON s.attribute = a.stated
@@ -84,12 +85,40 @@ SELECT
     v.source_row_no,
     d.died,
     d.back,
-    TRUE
+    TRUE,
+    NULL
 FROM v_dead AS d
 INNER JOIN v_version AS v ON d.sk = v.sk AND d.died = v.valid_from AND NOT v.is_live
 INNER JOIN i_source AS y ON v.source_system = y.source_system
 INNER JOIN v_attribute AS a ON a.attribute = $deleted_attribute
 QUALIFY row_number() OVER (PARTITION BY d.sk, d.died ORDER BY v.place) = 1
+
+-- :overrides
+-- What people put in place of what sources say, from the decision on: no source, so no place in any list.
+INSERT INTO v_statement
+SELECT
+    x.<sk>,
+    a.attribute_no,
+    x.<sk> * 1000 + a.attribute_no,
+    NULL,
+    o.source_system,
+    o.source_key,
+    o.value,
+    NULL,
+    NULL,
+    greatest(o.decided_at, b.born),
+    NULL,
+    FALSE,
+    o.decision_id
+FROM i_override AS o
+INNER JOIN <xref> AS x ON o.source_system = x.source_system AND o.source_key = x.source_key AND x.valid_to IS NULL
+INNER JOIN v_attribute AS a ON o.attribute = a.stated
+INNER JOIN (SELECT sk, min(valid_from) AS born FROM v_version GROUP BY sk) AS b ON x.<sk> = b.sk
+
+-- :override_rules
+INSERT INTO v_rule_text
+SELECT 1000000 + decision_id, rule
+FROM i_override
 
 -- :spans
 -- The intervals of a slot within which neither what is said nor who is asked changes.
@@ -190,6 +219,15 @@ WHERE
     AND (r.max_age_hours IS NULL OR p.instant <= s.valid_from + to_hours(r.max_age_hours))
 QUALIFY row_number() OVER (PARTITION BY p.slot, p.instant, s.rowid ORDER BY r.place) = 1
 
+-- :candidates_of_decisions
+-- A person's value goes before every source's, the newest decision before the others.
+INSERT INTO v_candidate
+SELECT p.slot, p.instant, p.until, s.rowid, -1000 - s.decision_id, 1000000 + s.decision_id
+FROM v_span AS p
+INNER JOIN v_statement AS s
+    ON p.slot = s.slot AND s.valid_from <= p.instant AND (s.valid_to IS NULL OR s.valid_to > p.instant)
+WHERE s.decision_id IS NOT NULL
+
 -- :ballots
 -- The candidates of an interval in the order of the decision: place, recency, agreement, value, key. Agreement is
 -- counted only where it can decide: between candidates of equal place and recency, when there are more than two.
@@ -249,7 +287,7 @@ SELECT
     b.instant,
     b.until,
     votes[1].said AS said,
-    CASE WHEN votes[1].place < 0 THEN 'deleted by every source' ELSE r.rule END || CASE
+    CASE WHEN votes[1].place = -1 THEN 'deleted by every source' ELSE r.rule END || CASE
         WHEN len(votes) = 1 THEN ''
         WHEN votes[2].place <> votes[1].place THEN ', before the others'
         WHEN votes[2].recency <> votes[1].recency THEN ', most recent'

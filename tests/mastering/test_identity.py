@@ -254,8 +254,10 @@ def test_an_unmerge_restores_ids_values_and_history() -> None:
     after = world.state("item", with_ids=True)
     assert (outcome.split, outcome.minted) == (1, 0)
     assert world.ledger.redirects("item") == {}
-    for table in ("xref", "edge", "label", "finding"):
+    for table in ("xref", "edge", "label"):
         assert after[table] == before[table], table
+    # In the meantime both have stated a GTIN: the rule for it is no longer unused.
+    assert {row[1] for row in after["finding"]} == {"unused_rule"}
     assert world.golden("item", "description", 1) == [(1, None, "A")]
     assert world.golden("item", "description", 2) == [(1, None, "B")]
 

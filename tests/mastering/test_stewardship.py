@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mastering.decisions import Judgement, Ruling, resolve
+from mastering.decisions import Expected, Judgement, Ruling, resolve
 from tests.mastering.world import World, day, gtin
 
 
@@ -154,3 +154,171 @@ def test_a_rekeyed_id_follows_even_where_the_old_key_is_gone_without_a_trace() -
     world.decide("item", "rekey", "erp/1", "erp/0001")
     world.run("item", points={"item": [day(1)]})
     assert world.ids("item") == {"dc/x": 2, "erp/0001": old}
+
+
+# -- which value stands ------------------------------------------------------------------------------------
+
+
+def test_an_override_wins_from_its_day_on_and_the_losers_stay() -> None:
+    world = World().say("item", "erp", "1", description="A", gtin=gtin(1))
+    world.say("item", "north", "a", description="B", gtin=gtin(1))
+    world.run("item")
+    before = world.state("item", with_ids=True)
+    decision = world.decide("item", "override", "north/a", attribute="description", value=" Glove ")
+    outcome = world.run("item")["item"]
+    assert outcome.changed_golden == 1
+    assert world.golden("item", "description") == [(1, 10, "A"), (10, None, "Glove")]
+    query = "SELECT rule, losers, winner_source, winner_delivery_id FROM master.survivorship_log WHERE value = 'Glove'"
+    [(rule, losers, source, delivery)] = world.rows(query)
+    assert rule == "override by kim (decision 1): looked at both, before the others"
+    assert '"A"' in losers
+    assert '"B"' in losers
+    assert (source, delivery) == ("north", None)
+    world.say("item", "erp", "1", day(12), description="C", gtin=gtin(1))
+    world.run("item")
+    assert world.golden("item", "description") == [(1, 10, "A"), (10, None, "Glove")]
+    later = world.decide("item", "override", "erp/1", on=13, attribute="description", value="Mitten")
+    world.run("item")
+    assert world.golden("item", "description")[-1] == (13, None, "Mitten")
+    for one in (later, decision):
+        world.undo("item", one)
+    world.run("item")
+    assert world.golden("item", "description") == [(1, 12, "A"), (12, None, "C")]
+    del world.history["item"]["erp", "1"][day(12)]
+    world.run("item", points={"item": [day(12)]})
+    assert world.state("item", with_ids=True) == before
+
+
+def test_an_override_of_a_record_that_comes_later_counts_from_its_beginning() -> None:
+    world = World().say("item", "erp", "1", day(20), description="A")
+    world.decide("item", "override", "erp/1", attribute="std_cost", value="1.50")
+    world.run("item")
+    assert [str(row[2]) for row in world.golden("item", "std_cost")] == ["1.5000"]
+    assert world.rows("SELECT min(valid_from) FROM master.golden_item") == [(day(20),)]
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "why"),
+    [
+        ("std_cost", "cheap", "std_cost cheap: not exactly a DECIMAL(18,4)"),
+        ("colour", "red", "colour red: the domain item has no attribute colour"),
+        ("gtin", gtin(1)[:-1] + "x", "gtin"),
+    ],
+)
+def test_an_override_that_is_no_such_value_does_nothing_and_is_a_finding(attribute: str, value: str, why: str) -> None:
+    world = World().say("item", "erp", "1", description="A", std_cost="2.0000")
+    world.run("item")
+    before = world.rows("SELECT * EXCLUDE (_change_seq) FROM master.golden_item")
+    world.decide("item", "override", "erp/1", attribute=attribute, value=value)
+    world.run("item")
+    assert world.rows("SELECT * EXCLUDE (_change_seq) FROM master.golden_item") == before
+    [(key, detail)] = world.findings("orphaned_decision")
+    assert key == "decision 1"
+    assert why in detail
+
+
+def test_an_override_of_a_published_identifier_is_normalised() -> None:
+    world = World().say("item", "erp", "1", description="A")
+    world.decide("item", "override", "erp/1", attribute="gtin", value=gtin(1)[1:] if gtin(1)[0] == "0" else gtin(1))
+    world.run("item")
+    assert world.golden("item", "gtin14") == [(1, 10, None), (10, None, gtin(1))]
+
+
+def test_an_override_is_obsolete_once_the_source_says_something_else() -> None:
+    world = World().say("item", "erp", "1", description="A")
+    world.run("item")
+    world.decide("item", "override", "erp/1", attribute="description", value="Glove", expect=Expected("erp", "1", "A"))
+    world.run("item")
+    assert world.findings("correction_obsolete") == []
+    world.say("item", "erp", "1", day(12), description="Glove, latex")
+    world.run("item")
+    [(key, detail)] = world.findings("correction_obsolete")
+    assert key == "decision 1"
+    assert "said A when it was made and says Glove, latex now" in detail
+    assert world.golden("item", "description")[-1] == (10, None, "Glove")
+
+
+# -- what is left to look at -------------------------------------------------------------------------------
+
+
+def cases(world: World, kind: str) -> list[tuple[object, ...]]:
+    query = "SELECT left_source || '/' || left_key, right_source || '/' || right_key, attribute, evidence"
+    return world.rows(f"{query} FROM master.review WHERE kind = ? ORDER BY ALL", kind)
+
+
+def test_a_vetoed_match_is_a_case_until_somebody_says_what_it_is() -> None:
+    world = World().say("item", "erp", "1", gtin=gtin(1), network_item_no="N1", description="A")
+    world.say("item", "north", "a", gtin=gtin(2), network_item_no="N1", description="B")
+    world.run("item")
+    [(left, right, attribute, evidence)] = cases(world, "vetoed_match")
+    assert (left, right, attribute) == ("erp/1", "north/a", None)
+    assert '{"attribute":"description","left":"A","right":"B"}' in str(evidence)
+    first = world.rows("SELECT case_id FROM master.review")
+    decision = world.decide("item", "different", "erp/1", "north/a")
+    world.run("item")
+    assert cases(world, "vetoed_match") == []
+    world.undo("item", decision)
+    world.decide("item", "same", "erp/1", "north/a")
+    world.run("item")
+    assert cases(world, "vetoed_match") == []
+    assert world.groups("item") == {group("erp/1", "north/a")}
+    world.rulings.clear()
+    world.run("item")
+    assert world.rows("SELECT case_id FROM master.review") == first
+
+
+def test_a_contested_value_is_a_case_until_it_is_overridden() -> None:
+    world = World().say("item", "north", "a", category_l1="X", gtin=gtin(1))
+    world.say("item", "south", "s", category_l1="Y", gtin=gtin(1))
+    world.run("item")
+    [(_, _, attribute, evidence)] = cases(world, "contested_value")
+    assert attribute == "category_l1"
+    assert '"X"' in str(evidence)
+    assert '"Y"' in str(evidence)
+    world.decide("item", "override", "north/a", attribute="category_l1", value="Y")
+    world.run("item")
+    assert cases(world, "contested_value") == []
+
+
+def test_an_acknowledged_case_is_closed_until_it_is_another_one() -> None:
+    world = World()
+    for key in ("1", "2", "3"):
+        world.say("item", "erp", key, gtin=gtin(1))
+    world.run("item")
+    [(case, reason)] = world.rows("SELECT case_id, reason FROM master.review WHERE kind = 'poisoned_identifier'")
+    world.decide("item", "acknowledge", "erp/1", case=case, value=reason)
+    world.run("item")
+    assert cases(world, "poisoned_identifier") == []
+    world.say("item", "erp", "4", day(2), gtin=gtin(1))
+    world.run("item")
+    assert len(cases(world, "poisoned_identifier")) == 1
+
+
+def test_decisions_that_do_nothing_are_findings() -> None:
+    world = World().say("item", "erp", "1")
+    world.decide("item", "same", "erp/1", "north/nobody")
+    world.decide("item", "split", "erp/1")
+    world.run("item")
+    assert world.findings("orphaned_decision") == [("decision 1", "same: there is no record north|nobody")]
+    assert world.findings("overruled_decision") == [("decision 1", "same: contradicted by decision 2")]
+
+
+def test_suppliers_of_one_name_are_duplicates_until_somebody_says_not() -> None:
+    world = (
+        World().say("supplier", "erp", "V1", legal_name="Acme, Inc.").say("supplier", "suite", "S9", legal_name="ACME")
+    )
+    world.run("supplier")
+    assert world.findings("duplicate_supplier") == [("erp|V1 / suite|S9", "both are ACME")]
+    world.decide("supplier", "different", "erp/V1", "suite/S9")
+    world.run("supplier")
+    assert world.findings("duplicate_supplier") == []
+
+
+def test_rules_that_nobody_uses_are_findings() -> None:
+    world = World(systems={"erp": "legacy_erp"}).say("item", "erp", "1", gtin=gtin(1))
+    world.run("item")
+    found = dict(world.findings("unused_rule"))
+    assert "survivorship.is_lot_tracked 1" in found
+    assert "identifiers.ndc" in found
+    assert "identifiers.gtin" not in found
+    assert "survivorship.default 1" not in found
