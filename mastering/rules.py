@@ -127,6 +127,69 @@ class Derived(Model):
     description: str = Field(min_length=1)
 
 
+class Compare(Model):
+    """One thing that two records are compared by, worth bits (log2 of how much likelier it is where they are the same).
+
+    `kind`: words (likeness of texts: `bits` by cosine, straight lines between), code (part numbers: `agree`, less where
+    many records have it; `differ`), exact and digits (`agree`, `differ`; digits: the last ten), numbers (`differ` where
+    each text has a number that the other has not, `agree` where all are the same). `of`: attributes or identifiers
+    that it reads (its own name by default). `codes_in`: texts in which a code may stand, too. `within`: comparisons
+    that narrow common words when candidates are looked for. `veto`: where they differ, no score makes them the same by
+    itself. `key`: whether it
+    brings candidates. `rarity`: rare words weigh more (not so where they are typing errors of a few names).
+    `ignore`, `instead`: words left out, words written in one way.
+    """
+
+    kind: Literal["words", "code", "exact", "digits", "numbers"]
+    of: tuple[Name, ...] = ()
+    codes_in: tuple[Name, ...] = ()
+    within: tuple[Name, ...] = ()
+    bits: dict[float, float] = Field(default_factory=dict)
+    agree: float = 0
+    differ: float = 0
+    key: bool = True
+    veto: bool = False
+    rarity: bool = True
+    ignore: tuple[str, ...] = ()
+    instead: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _bits_belong_to_words(self) -> Compare:
+        if (self.kind == "words") != bool(self.bits):
+            raise ValueError("words have bits, the other kinds agree and differ")
+        return self
+
+
+class Matching(Model):
+    """How records are matched that no identifier joins. Points are sums of bits.
+
+    `same`: from here on two records are one, if no rival comes nearer than `margin`. `ask`: from here on a person is
+    asked. `same_one_to_one`: in place of `same` where sources have no duplicates (`identity.one_per_source`).
+    `measures_in`: texts whose sizes, sides and sterility must not contradict each other.
+    `max_holders`: a word or code on more records is no reason to compare them.
+    """
+
+    compare: dict[Name, Compare] = Field(min_length=1)
+    measures_in: tuple[Name, ...] = ()
+    same: float
+    ask: float
+    margin: float = Field(ge=0)
+    same_one_to_one: float
+    max_holders: int = Field(default=64, ge=4, le=1024)
+
+    @model_validator(mode="after")
+    def _ask_comes_first(self) -> Matching:
+        if self.ask > self.same:
+            raise ValueError("ask must not be greater than same")
+        return self
+
+    @property
+    def read(self) -> frozenset[str]:
+        """Attributes and identifiers that matching reads."""
+        named = [name for key, one in self.compare.items() for name in (*(one.of or (key,)), *one.codes_in)]
+        return frozenset((*named, *self.measures_in))
+
+
 class WhenDeleted(Model):
     """What a golden record says when every source has deleted it (its other values stay as they were)."""
 
@@ -147,6 +210,7 @@ class DomainRules(Model):
     identity: Identity = Identity()
     survivorship: Survivorship = Survivorship()
     when_deleted: WhenDeleted | None = None
+    matching: Matching | None = None
 
     @model_validator(mode="after")
     def _names_agree(self) -> DomainRules:
@@ -171,6 +235,10 @@ class DomainRules(Model):
             )
         if self.when_deleted:
             yield "when_deleted", _unknown([self.when_deleted.attribute], self.attributes)
+        if self.matching:
+            yield "matching", _unknown(self.matching.read, self.columns)
+            for name, compared in self.matching.compare.items():
+                yield f"matching.compare.{name}.within", _unknown(compared.within, self.matching.compare)
         yield from self._scope_problems()
 
     def _scope_problems(self) -> Iterator[tuple[str, str]]:

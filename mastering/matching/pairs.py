@@ -1,0 +1,157 @@
+"""Pairs of records that may be the same, with their scores: kept up to date as records come, change and go.
+
+A pair's score is a pure function of the two records and of how many records share what they share, in steps. So
+whatever the order in which records arrive, the pairs are the same. Here: candidates and scores. Not here: what a
+score decides (`mastering.matching.judge`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from mastering.matching.features import (
+    MACROS,
+    code_key,
+    code_share,
+    comparisons_sql,
+    feature_names,
+    involved_sql,
+    keys_sql,
+    lists_sql,
+    word_key,
+    words_sql,
+)
+from mastering.matching.words import STEPS, cosines, vectors
+from mastering.rules import Matching
+from mastering.sqlfile import Connection, arrow, keep, run, scalar
+
+#: Affected records per pass: what bounds the memory of a first run.
+_PASS = 100_000
+_TABLES = "n_feature n_list n_key n_count n_affected n_live n_other n_involved n_pair n_scored"
+
+
+def prepare_pairs(con: Connection) -> None:
+    """Create the tables of this package where they are missing, and the macros of this connection."""
+    for name in ("record_table", "key_table", "count_table", "pair_table"):
+        run(con, f"matching.{name}", {}, {})
+
+
+def update_pairs(con: Connection, domain: str, matching: Matching, *, floor: float | None = None) -> int:
+    """Bring master.match_* up to `n_new` (records that are new or changed) and `n_gone` (those taken out before).
+
+    n_new: rec UBIGINT, source_system, source_key and the columns that `matching` reads. n_gone: rec; of a changed
+    record, too. Pairs of less than `floor` points (default: `ask`) are not kept. Fills `n_touched` (rec) with everybody
+    one of whose pairs may be another now. Returns how many records were compared.
+    """
+    values: dict[str, Any] = {"domain": domain, "max_holders": matching.max_holders}
+    values["floor"] = matching.ask if floor is None else floor
+    # Where even little likeness may decide (one-to-one), one common word is reason enough to compare.
+    values["needed"] = 2 if floor is None else 1
+    values |= dict(zip(("step_one", "step_two", "step_three"), STEPS, strict=True))
+    for macro in MACROS:
+        run(con, f"matching.{macro}", {}, {})
+    run(con, "matching.features", feature_names(matching), values)
+    run(con, "matching.lists", {"values": lists_sql(matching)}, values)
+    run(con, "matching.key_of", {"keys": keys_sql(matching)}, values)
+    run(con, "matching.count_changes", {}, values)
+    for step in ("records", "keys", "counts"):
+        run(con, f"matching.forget_{step}", {}, values)
+        run(con, f"matching.note_{step}", {}, values)
+    run(con, "matching.affected", {}, values)
+    run(con, "matching.touched_before", {}, values)
+    run(con, "matching.forget_pairs", {}, values)
+    affected = int(scalar(con, "SELECT count(*) FROM n_affected"))
+    if affected:
+        _compare(con, matching, values, affected)
+    run(con, "matching.touched_now", {}, values)
+    for name in _TABLES.split():
+        con.execute(f"DROP TABLE IF EXISTS {name}")
+    return affected
+
+
+def _compare(con: Connection, matching: Matching, values: dict[str, Any], affected: int) -> None:
+    for step in ("live_keys", "other_keys"):
+        run(con, f"matching.{step}", {}, values)
+    names = {
+        "values": involved_sql(matching),
+        "part_share": code_share("m.part", "c.holders"),
+        "part_key": code_key("m.part"),
+        "comparisons": comparisons_sql(matching),
+        "shared_key": code_key("p.shared.code"),
+    }
+    run(con, "matching.involved", names, values)
+    texts = {
+        place: _text_vectors(con, matching, place, values)
+        for place, one in enumerate(matching.compare.values(), start=1)
+        if one.kind == "words"
+    }
+    parts = affected // _PASS + 1
+    for part in range(parts):
+        bound = values | {"parts": parts, "part": part}
+        run(con, "matching.candidates", {}, bound)
+        found = arrow(con, "matching.compared", names, bound)
+        keep(con, "n_scored", _scored(matching, found, texts, values["floor"]))
+        run(con, "matching.keep_pairs", {}, bound)
+
+
+def _text_vectors(con: Connection, matching: Matching, place: int, values: dict[str, Any]) -> Any:  # noqa: ANN401
+    one = list(matching.compare.values())[place - 1]
+    names = {"place": str(place), "text_no": f"t{place}", "words": words_sql(one, "text")}
+    names["word_key"] = word_key(place, "h.word")
+    found = arrow(con, "matching.text_words", names, values)
+    count = int(scalar(con, f"SELECT coalesce(max(t{place}), -1) + 1 FROM n_involved"))
+    text, word, holders = (_ints(found, name) for name in ("text_no", "word_no", "holders"))
+    numbers, first = np.unique(word, return_index=True)
+    words = found["word"].take(pa.array(first)).to_pylist()
+    assert numbers.size == len(words)
+    # Equal weights are those of equally rare words.
+    return vectors(count, text, word, words, holders[first] if one.rarity else np.ones(len(words), dtype=np.int64))
+
+
+def _ints(table: pa.Table, name: str) -> npt.NDArray[np.int64]:
+    return np.ascontiguousarray(table[name].to_numpy(), dtype=np.int64)
+
+
+def _scored(matching: Matching, found: pa.Table, texts: dict[int, Any], floor: float) -> pa.Table:
+    """left_rec, right_rec, score, vetoes and bits of the pairs that reach the floor."""
+    bits = [_bits_of(found, texts, place, one.bits) for place, one in enumerate(matching.compare.values(), start=1)]
+    score = np.round(np.sum(bits, axis=0), 2)
+    kept = np.flatnonzero(score >= floor)
+    rows = pa.array(kept)
+    parts = {name: pa.array(np.round(part[kept], 1)) for name, part in zip(matching.compare, bits, strict=True)}
+    vetoes = _vetoes(matching, [part[kept] for part in bits])
+    return pa.table(
+        {
+            "left_rec": found["left_rec"].take(rows),
+            "right_rec": found["right_rec"].take(rows),
+            "score": pa.array(score[kept], pa.float64()),
+            "vetoes": pa.array(vetoes, pa.string()),
+            "bits": pa.StructArray.from_arrays([pa.array(one) for one in parts.values()], names=list(parts)),
+        }
+    )
+
+
+def _bits_of(found: pa.Table, texts: dict[int, Any], place: int, curve: dict[float, float]) -> npt.NDArray[np.float64]:
+    if place not in texts:
+        return np.asarray(found[f"c{place}"].cast(pa.float64()).to_numpy(), dtype=np.float64)
+    made = texts[place]
+    left, right = _ints(found, f"l{place}"), _ints(found, f"r{place}")
+    points = sorted(curve.items())
+    worth = np.interp(cosines(made, left, right), [p[0] for p in points], [p[1] for p in points])
+    said = np.diff(made.indptr) > 0
+    # A text that is not there says nothing.
+    return np.where(said[left] & said[right], worth, 0.0)
+
+
+def _vetoes(matching: Matching, bits: list[npt.NDArray[np.float64]]) -> list[str]:
+    """The comparisons with a veto that differ, for each pair."""
+    told: list[list[str]] = [[] for _ in range(bits[0].size)]
+    for (name, one), part in zip(matching.compare.items(), bits, strict=True):
+        if one.veto:
+            for row in np.flatnonzero(part < 0):
+                told[row].append(name)
+    return ["+".join(reasons) for reasons in told]
