@@ -185,7 +185,10 @@ def _plain(column: Column, landed: pa.DataType) -> Column:
     """The column as its text is written below: what says how a *source* writes text holds for text only."""
     if pa.types.is_string(landed):
         return column
-    written: dict[str, object] = {"format": None, "decimal_point": ".", "thousands": None, "accounting_negative": False}
+    # A legacy system keeps dates as numbers: the digits of 20260225 are a text under %Y%m%d.
+    is_whole = pa.types.is_integer(landed) or (pa.types.is_decimal(landed) and landed.scale == 0)
+    form = column.format if is_whole else None
+    written: dict[str, object] = {"format": form, "decimal_point": ".", "thousands": None, "accounting_negative": False}
     if pa.types.is_boolean(landed):
         written |= {"true_values": ("true",), "false_values": ("false",)}
     return column.model_copy(update=written)

@@ -15,6 +15,7 @@ import yaml
 
 from sample_network.model.plan import Plan
 from sample_network.model.world import WAREHOUSE, live_through, open_world
+from sample_network.systems.business import prepare_business, write_business_network, write_business_site
 from sample_network.systems.drop import Drop, Writers
 from sample_network.systems.edi import write_edi
 from sample_network.systems.erp import DATABASE, SqliteSink, UrlSink, write_masters, write_site_orders
@@ -46,18 +47,24 @@ def build(out: Path, plan: Plan, erp_url: str | None = None, memory_limit: str =
     out.mkdir(parents=True, exist_ok=True)
     con = open_world(plan, memory_limit, threads)
     try:
+        prepare_business(con)
         store.begin(con, out / store.FILE, plan)
         with _sink(out, erp_url) as sink, Writers() as writers:
             write_masters(con, sink)
             _write_shared(con, out, plan, writers)
+            write_business_network(con, out, sink, writers)
             for facility_no, zone, source, dialect in _sites(con):
                 live_through(con, facility_no)
+                # One transaction a site: each statement on its own would write the truth file once more.
+                con.execute("BEGIN TRANSACTION")
                 write_site(_drop(con, out, plan, source, zone, writers), facility_no, dialect)
                 write_edi(con, out, writers)
                 write_site_orders(con, sink)
                 write_suite(_drop(con, out, plan, "cloud_erp", zone, writers), CLOUD_INVOICES)
                 write_unread_site(con, out)
+                write_business_site(con, out, sink, writers)
                 store.note_site(con)
+                con.execute("COMMIT")
         facts, files, defects = (_count(con, table) for table in ("fact", "file", "defect"))
         write_network_file(con, out / NETWORK_FILE, erp_url)
         store.finish(con, out)
@@ -100,6 +107,9 @@ def write_network_file(con: duckdb.DuckDBPyConnection, path: Path, erp_url: str 
         "cloud_erp": {"system": "cloud_erp", "location": "cloud_erp", **zone},
         "procurement": {"system": "procurement", "location": "procurement", **zone},
         "edi_hub": {"system": "edi", "location": "edi", **zone},
+        "ap_automation": {"system": "ap_automation", "location": "ap_automation", **zone},
+        "legacy_finance": {"system": "legacy_finance", "url": erp, **zone},
+        "cloud_finance": {"system": "cloud_finance", "location": "cloud_finance", **zone},
     }
     for code, source, site_zone, dialect in con.sql(
         "SELECT code, source, zone, dialect FROM facility ORDER BY facility_no"
@@ -107,7 +117,7 @@ def write_network_file(con: duckdb.DuckDBPyConnection, path: Path, erp_url: str 
         sources[source] = {"system": dialect, "location": source, "timezone": site_zone, "facility": code}
     network = {
         "network": Path(NETWORK_FILE).stem,
-        "description": f"A simulated network of {len(sources) - 5} hospitals and a warehouse (concord sample)",
+        "description": f"A simulated network of {len(sources) - 8} hospitals and a warehouse (concord sample)",
         "timezone": HEAD_ZONE,
         "fiscal_year_start_month": 7,
         "sources": sources,

@@ -239,7 +239,7 @@ all_lines AS (
     FROM stated WHERE bits(hi, 44, 1000) < 8
 )
 
-SELECT *, qty * price AS amount, CAST(row_number() OVER (PARTITION BY invoice_no ORDER BY line_no) AS INTEGER) AS invoice_line, day + 30 AS due_day
+SELECT *, qty * price AS amount, CAST(row_number() OVER (PARTITION BY invoice_no ORDER BY line_no) AS INTEGER) AS invoice_line
 FROM all_lines
 WHERE day < getvariable('horizon');
 
@@ -268,6 +268,5 @@ SELECT invoice_no, invoice_line, po_no, line_no, leg, vendor_no, item_no, kind,
         ELSE 'matched'
     END AS result,
     CASE WHEN kind = 'invoice' THEN (price * po_factor - po_price * factor) * qty // po_factor ELSE 0 END AS price_variance,
-    greatest(0, billed_to - received_base) AS qty_over_base,
-    CASE WHEN kind = 'duplicate' OR price * po_factor <> po_price * factor OR billed_to > received_base THEN NULL ELSE due_day END AS paid_day
+    greatest(0, billed_to - received_base) AS qty_over_base
 FROM running;

@@ -18,6 +18,7 @@ FOLDER = "edi"
 def write_edi(con: duckdb.DuckDBPyConnection, root: Path, writers: Writers) -> None:
     """The documents of the site the world is at, a file per day and set. A file that is there already stays."""
     con.execute(script("edi.sql", HERE))
+    con.execute(script("edi_acks.sql", HERE))
     folder = root / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     files = con.sql("SELECT file, text FROM edi_file WHERE available <= getvariable('until') ORDER BY file").fetchall()

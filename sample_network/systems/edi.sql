@@ -1,9 +1,9 @@
 -- Documents of one site and its EDI suppliers. Elements are parted by chr(31) and segments end with chr(30) until the partner's own
 -- marks replace them. One interchange per file and supplier, one transaction set per document.
 
-CREATE OR REPLACE MACRO qty_text(n) AS CAST(n AS VARCHAR);
+CREATE OR REPLACE TEMP MACRO qty_text(n) AS CAST(n AS VARCHAR);
 -- A price without trailing zeros.
-CREATE OR REPLACE MACRO price_text(n) AS CASE WHEN n % 10000 = 0 THEN CAST(n // 10000 AS VARCHAR) ELSE rtrim(money4(n), '0') END;
+CREATE OR REPLACE TEMP MACRO price_text(n) AS CASE WHEN n % 10000 = 0 THEN CAST(n // 10000 AS VARCHAR) ELSE rtrim(money4(n), '0') END;
 
 CREATE OR REPLACE TEMP TABLE edi_line AS
 SELECT l.*, s.duns, s.gln AS supplier_gln, s.erp_no AS vendor, s.edi_style, s.company, s.entity_id AS supplier_id, i.entity_id AS item_id, p.entity_id AS place_id,

@@ -22,6 +22,7 @@ DATABASE = "legacy_erp.sqlite"
 #: Bytes 96 to 99 of a SQLite file say which library wrote it; a constant makes the file the same everywhere.
 _LIBRARY_VERSION = slice(96, 100)
 _ROWS_AT_A_TIME = 50_000
+SCHEMA = script("erp_schema.sql", HERE) + script("finance_schema.sql", HERE)
 Row = Sequence[object]
 
 
@@ -42,7 +43,7 @@ class SqliteSink:
         self.con.executescript(
             "PRAGMA page_size = 4096; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA auto_vacuum = NONE;"
         )
-        self.con.executescript(script("erp_schema.sql", HERE))
+        self.con.executescript(SCHEMA)
 
     def __enter__(self) -> SqliteSink:
         return self
@@ -74,7 +75,7 @@ class UrlSink:
     def __init__(self, url: str) -> None:
         self.engine = sa.create_engine(url)
         self.is_mysql = self.engine.dialect.name in {"mysql", "mariadb"}
-        schema = script("erp_schema.sql", HERE)
+        schema = SCHEMA
         if self.is_mysql:  # TIMESTAMP has whole seconds there, and changes by itself
             schema = schema.replace("TIMESTAMP", "DATETIME(6)")
         with self.engine.begin() as con:

@@ -19,7 +19,9 @@ HERE = Path(__file__).parent
 FILE, DIGEST = "truth.duckdb", "truth.sha256"
 TABLES = (
     "plan", "defect_kind", "entity", "crosswalk", "attribute", "fact", "stock", "invoice_match", "file", "defect",
-    "kpi",
+    "kpi", "supplier_event", "manufacturer_alias", "finance_move", "contract_price", "functional_ack", "substitution",
+    "replenishment", "stocking", "recall", "recall_exposure", "cost_centre", "budget", "commitment",
+    "payment", "gl_posting", "grni",
 )  # fmt: skip
 
 
@@ -28,6 +30,7 @@ def begin(con: duckdb.DuckDBPyConnection, path: Path, plan: Plan) -> None:
     path.unlink(missing_ok=True)
     con.execute(f"ATTACH '{str(path).replace(chr(39), chr(39) * 2)}' AS truth")
     con.execute(script("schema.sql", HERE))
+    con.execute(script("business_schema.sql", HERE))
     said = {
         "seed": plan.seed,
         "facilities": plan.facilities,
@@ -42,13 +45,15 @@ def begin(con: duckdb.DuckDBPyConnection, path: Path, plan: Plan) -> None:
 
 
 def note_site(con: duckdb.DuckDBPyConnection) -> None:
-    """Writes down stock and matches of the site the world is at."""
+    """Writes down stock, matches, finance and recalled lots of the site the world is at."""
     con.execute(script("site.sql", HERE))
+    con.execute(script("business_site.sql", HERE))
 
 
 def finish(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
     """Writes down entities, keys, values and figures, the digest of it all, and detaches the file."""
     con.execute(script("network.sql", HERE))
+    con.execute(script("business_network.sql", HERE))
     facts = "SELECT * FROM truth.fact WHERE expected = 'published'"
     figures = f"WITH fact AS ({facts}) {script('kpi.sql', HERE)}"
     con.execute(

@@ -212,6 +212,8 @@ def test_types_that_differ_are_converted_exactly_or_refused(
         ("VARCHAR", pa.array(["A", "B"]), {"lookup": {"A": "open"}, "lookup_miss": "null"}, ["open", None]),
         ("DATE", pa.array([date(2026, 1, 2)]), {"format": "%Y%m%d", "required": True}, [date(2026, 1, 2)]),
         ("DATE", pa.array(["20260102"]), {"format": "%Y%m%d"}, [date(2026, 1, 2)]),
+        ("DATE", pa.array([20260102, 0]), {"format": "%Y%m%d", "sentinels": ["0"]}, [date(2026, 1, 2), None]),
+        ("DATE", pa.array([Decimal(20260102)], pa.decimal128(8, 0)), {"format": "%Y%m%d"}, [date(2026, 1, 2)]),
         ("BOOLEAN", pa.array([True, False]), {"true_values": ["Y"], "false_values": ["N"]}, [True, False]),
         ("DECIMAL(9,2)", pa.array([Decimal("1234.50")]), {"decimal_point": ",", "thousands": "."}, [Decimal("1234.5")]),
         ("DECIMAL(9,2)", pa.array(["1.234,50"]), {"decimal_point": ",", "thousands": "."}, [Decimal("1234.5")]),
@@ -226,6 +228,14 @@ def test_what_the_contract_says_of_a_column_holds_for_native_values_too(
     )
     assert rejects == []
     assert [row["v"] for row in rows] == good
+
+
+def test_a_number_that_is_no_date_is_refused(tmp_path: Path) -> None:
+    land(tmp_path / "x", id=pa.array([1, 2, 3]), v=pa.array([20261302, 2026010, 20260103]))
+    feed = contract("t", {}, columns=[column("id", "BIGINT"), column("v", "DATE", format="%Y%m%d")])
+    rows, rejects = read(feed, tmp_path / "x")
+    assert [row["v"] for row in rows] == [date(2026, 1, 3)]
+    assert [(reject.rule_id, reject.raw) for reject in rejects] == [("type.date", "20261302"), ("type.date", "2026010")]
 
 
 def test_a_local_time_that_did_not_exist_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,53 @@
+-- What every hospital shares: companies, contracts, recalls, cost centres and budgets, as of `until`.
+INSERT INTO truth.supplier_event
+SELECT * FROM (
+    SELECT entity_id, 'renamed' AS kind, day_of(renamed_day) AS event_date, later_name, NULL FROM supplier
+    WHERE utc_of(renamed_day, 600, 'America/New_York') <= getvariable('until')
+    UNION ALL
+    SELECT s.entity_id, 'bought', day_of(s.merged_day), NULL, o.entity_id FROM supplier AS s JOIN supplier AS o ON o.supplier_no = s.bought_by
+    WHERE utc_of(s.merged_day, 660, 'America/New_York') <= getvariable('until')
+)
+ORDER BY 1, 2;
+-- Which other names of a maker the hospitals' lists have, from the rows that the truth lists as such.
+INSERT INTO truth.manufacturer_alias
+SELECT DISTINCT m.entity_id, d.source_system, alias_of(m.first_name, bits(dice('alias', concat(f.facility_no, '|', i.mfr_no)), 0, 3))
+FROM truth.defect AS d JOIN truth.crosswalk AS c ON c.domain = 'item' AND c.source_system = d.source_system AND c.source_key = d.source_key
+JOIN item AS i ON i.entity_id = c.entity_id JOIN supplier AS m ON m.supplier_no = i.mfr_no JOIN facility AS f ON f.source = d.source_system
+WHERE d.kind = 'mfr_alias' ORDER BY ALL;
+INSERT INTO truth.finance_move
+SELECT code, day_of(cloud_day), 'legacy_finance', 'cloud_finance' FROM facility WHERE cloud_day IS NOT NULL ORDER BY facility_no;
+INSERT INTO truth.file
+SELECT 'edi_hub', 'x12', '832_catalogues.edi', utc_of(0, 1500, 'America/New_York'), utc_of(0, 1500, 'America/New_York'), count(DISTINCT vendor_no), [] FROM item WHERE vendor_no <= 5;
+-- Catalogues (832) of the first suppliers state the same prices: catalogue_832.sql.
+INSERT INTO truth.contract_price
+SELECT c.contract_no, s.entity_id, i.entity_id, c.uom, k.qty, c.tier, c.min_qty, dec4(CAST(c.price AS BIGINT)), day_of(c.to_day), NULL
+FROM contract_price AS c JOIN item AS i USING (item_no) JOIN supplier AS s ON s.supplier_no = i.vendor_no
+JOIN item_pack AS k ON k.item_no = c.item_no AND k.uom = c.uom AND k.from_day = 0
+UNION ALL
+SELECT c.contract_no, s.entity_id, i.entity_id, i.order_uom, k.qty, t.tier, t.min_qty, dec4(i.price * k.qty * t.share // 100), NULL, '832_catalogues.edi'
+FROM item AS i JOIN supplier AS s ON s.supplier_no = i.vendor_no AND s.is_edi AND s.supplier_no <= 5 JOIN contract AS c ON c.supplier_no = s.supplier_no
+JOIN item_pack AS k ON k.item_no = i.item_no AND k.uom = i.order_uom AND k.from_day = 0
+CROSS JOIN (VALUES (1, 1, 100), (2, 10, 95)) AS t (tier, min_qty, share)
+ORDER BY 3, 10 NULLS FIRST, 6;
+INSERT INTO truth.recall
+SELECT r.recall_no, i.entity_id, l.lot, l.lot_said, day_of(r.day), r.class, r.reason FROM recall AS r JOIN recall_lot AS l USING (recall_no) JOIN item AS i ON i.item_no = r.item_no
+WHERE utc_of(r.day, 1500, 'America/New_York') <= getvariable('until') AND r.day < getvariable('horizon') ORDER BY 1, 3;
+INSERT INTO truth.cost_centre
+SELECT c.cost_centre, p.entity_id, c.company, c.name FROM cost_centre AS c JOIN place AS p USING (code) ORDER BY 1;
+INSERT INTO truth.budget SELECT cost_centre, account, fiscal_year, period, dec4(CAST(amount AS BIGINT)) FROM budget ORDER BY ALL;
+INSERT INTO truth.crosswalk
+SELECT 'supplier', entity_id, 'ap_automation', concat('AP', 9000 + supplier_no, '-', t.n)
+FROM supplier CROSS JOIN range(0, 4) AS t (n) WHERE t.n <= extra_remits AND utc_of(0, 1500, 'America/New_York') <= getvariable('until') ORDER BY supplier_no, t.n;
+INSERT INTO truth.defect
+SELECT 'recall_lot_spelled', 'procurement', 'recall', f.file, f.line, concat(f.recall_no, '|', f.lot_said)
+FROM (
+    SELECT l.*, concat('recalls_', strftime(day_of(r.day), '%Y%m%d'), '.csv') AS file, r.day, 1 + row_number() OVER (PARTITION BY r.day ORDER BY r.recall_no, l.lot) AS line
+    FROM recall AS r JOIN recall_lot AS l USING (recall_no)
+) AS f
+WHERE f.is_respelled AND f.day < getvariable('horizon') AND utc_of(f.day, 1500, 'America/New_York') <= getvariable('until') ORDER BY f.file, f.line;
+INSERT INTO truth.defect
+SELECT k.kind, 'gs1_unread', 'catalogue_gs1', 'catalogue.csv', NULL, i.erp_no
+FROM item AS i CROSS JOIN (VALUES ('ndc_missing'), ('ndc_wrong')) AS k (kind)
+WHERE i.ndc IS NOT NULL AND CASE k.kind WHEN 'ndc_missing' THEN ndc_missing(i.item_no) ELSE ndc_wrong(i.item_no) AND NOT ndc_missing(i.item_no) END
+    AND utc_of(0, 1500, 'America/New_York') <= getvariable('until')
+ORDER BY k.kind, i.erp_no;
