@@ -21,8 +21,8 @@ WITH row_of AS (
 )
 
 SELECT concat(erp_no, CASE WHEN remit > 0 THEN concat('-R', remit) ELSE '' END),
-    left(concat(CASE WHEN is_renamed THEN later_name ELSE first_name END, CASE WHEN owner IS NOT NULL THEN concat(' (now ', owner, ')') ELSE '' END,
-        CASE WHEN remit > 0 THEN concat(' REMIT TO ', remit) ELSE '' END), 60),
+    rtrim(left(concat(CASE WHEN is_renamed THEN later_name ELSE first_name END, CASE WHEN owner IS NOT NULL THEN concat(' (now ', owner, ')') ELSE '' END,
+        CASE WHEN remit > 0 THEN concat(' REMIT TO ', remit) ELSE '' END), 60)),
     duns, CASE WHEN remit = 0 THEN gln END, CASE WHEN is_edi AND remit = 0 THEN duns END, 'A', '2019-07-01',
     stamp(greatest(utc_of(0, 420, 'America/New_York'), CASE WHEN is_renamed THEN utc_of(renamed_day, 600, 'America/New_York') END,
         CASE WHEN owner IS NOT NULL THEN utc_of(merged_day, 660, 'America/New_York') END))

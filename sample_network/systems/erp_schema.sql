@@ -21,7 +21,7 @@ CREATE TABLE contract_price (
 CREATE TABLE po_line (
     po_no VARCHAR(14), line_no INTEGER, item_no VARCHAR(15), vendor_no VARCHAR(9), ship_to VARCHAR(15),
     description VARCHAR(60), qty NUMERIC(18, 6), uom CHAR(2), multiplier NUMERIC(18, 6), unit_price NUMERIC(18, 6),
-    ext_amount NUMERIC(18, 4), order_date DATE, need_by DATE, status CHAR(1), channel VARCHAR(6), buyer VARCHAR(30),
+    ext_amount NUMERIC(18, 4), order_date DATE, need_by DATE, status CHAR(1), channel VARCHAR(6), buyer VARCHAR(40),
     created_at TIMESTAMP NOT NULL, updated_at TIMESTAMP, PRIMARY KEY (po_no, line_no));
 CREATE TABLE invoice_line (
     vendor_no VARCHAR(9), invoice_no VARCHAR(22), line_no INTEGER, po_no VARCHAR(14), po_line_no INTEGER,

@@ -25,8 +25,8 @@ ORDER BY entity_id, attribute;
 INSERT INTO truth.attribute
 SELECT 'supplier', entity_id, attribute, value FROM (
     SELECT s.entity_id, s.erp_no AS supplier_no, s.duns, s.gln,
-        left(concat(CASE WHEN s.renamed_day IS NOT NULL AND utc_of(s.renamed_day, 600, 'America/New_York') <= getvariable('until') THEN s.later_name ELSE s.first_name END,
-            CASE WHEN utc_of(s.merged_day, 660, 'America/New_York') <= getvariable('until') THEN concat(' (now ', o.first_name, ')') ELSE '' END), 60) AS legal_name, 'active' AS status
+        rtrim(left(concat(CASE WHEN s.renamed_day IS NOT NULL AND utc_of(s.renamed_day, 600, 'America/New_York') <= getvariable('until') THEN s.later_name ELSE s.first_name END,
+            CASE WHEN utc_of(s.merged_day, 660, 'America/New_York') <= getvariable('until') THEN concat(' (now ', o.first_name, ')') ELSE '' END), 60)) AS legal_name, 'active' AS status
     FROM supplier AS s LEFT JOIN supplier AS o ON o.supplier_no = s.bought_by
 )
 UNPIVOT (value FOR attribute IN (supplier_no, duns, gln, legal_name, status))
