@@ -6,19 +6,28 @@ Here: which part comes after which, and the folder layout. Not here: the world (
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import duckdb
 import yaml
 
 from sample_network.model.plan import Plan
-from sample_network.model.world import WAREHOUSE, live_through, open_world
-from sample_network.systems.business import prepare_business, write_business_network, write_business_site
+from sample_network.model.world import WAREHOUSE, live_through, open_world, world_of_a_site
+from sample_network.systems.business import (
+    prepare_business,
+    write_business_network,
+    write_business_site,
+    write_site_books,
+)
 from sample_network.systems.drop import Drop, Writers
-from sample_network.systems.edi import write_edi
-from sample_network.systems.erp import DATABASE, SqliteSink, UrlSink, write_masters, write_site_orders
+from sample_network.systems.edi import note_keys, write_edi
+from sample_network.systems.erp import DATABASE, SqliteSink, UrlSink, note_site_orders, write_masters, write_site_orders
 from sample_network.systems.sites import write_site
 from sample_network.systems.suites import CLOUD_INVOICES, CLOUD_MASTERS, PROCUREMENT, write_suite
 from sample_network.systems.unread import write_unread_network, write_unread_site
@@ -51,20 +60,16 @@ def build(out: Path, plan: Plan, erp_url: str | None = None, memory_limit: str =
         store.begin(con, out / store.FILE, plan)
         with _sink(out, erp_url) as sink, Writers() as writers:
             write_masters(con, sink)
-            _write_shared(con, out, plan, writers)
+            works = Works(con, out, plan, writers)
+            _write_shared(works)
             write_business_network(con, out, sink, writers)
-            for facility_no, zone, source, dialect in _sites(con):
-                live_through(con, facility_no)
-                # One transaction a site: each statement on its own would write the truth file once more.
-                con.execute("BEGIN TRANSACTION")
-                write_site(_drop(con, out, plan, source, zone, writers), facility_no, dialect)
-                write_edi(con, out, writers)
-                write_site_orders(con, sink)
-                write_suite(_drop(con, out, plan, "cloud_erp", zone, writers), CLOUD_INVOICES)
-                write_unread_site(con, out)
-                write_business_site(con, out, sink, writers)
-                store.note_site(con)
-                con.execute("COMMIT")
+            con.execute("SET threads = 1")  # as many sites at a time instead, each on one thread
+            hospitals, warehouse = _sites(con)
+            for at in works.worlds(hospitals, threads):
+                _note_in_order(at, sink)
+            for at in works.worlds(warehouse, 1):
+                _note_in_order(at, sink)
+        con.execute(f"SET threads = {threads}")
         facts, files, defects = (_count(con, table) for table in ("fact", "file", "defect"))
         write_network_file(con, out / NETWORK_FILE, erp_url)
         store.finish(con, out)
@@ -77,21 +82,79 @@ def _sink(out: Path, erp_url: str | None) -> AbstractContextManager[SqliteSink |
     return UrlSink(erp_url) if erp_url else SqliteSink(out / DATABASE)
 
 
-def _drop(con: duckdb.DuckDBPyConnection, out: Path, plan: Plan, source: str, zone: str, writers: Writers) -> Drop:
-    return Drop(con, out, source, zone, plan.hourly, plan.end.replace(tzinfo=None), writers)
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A hospital, or the warehouse: how it is numbered, its time zone, source and inventory dialect."""
+
+    facility_no: int
+    zone: str
+    source: str
+    dialect: str
 
 
-def _write_shared(con: duckdb.DuckDBPyConnection, out: Path, plan: Plan, writers: Writers) -> None:
-    write_suite(_drop(con, out, plan, "procurement", HEAD_ZONE, writers), PROCUREMENT)
-    write_suite(_drop(con, out, plan, "cloud_erp", HEAD_ZONE, writers), CLOUD_MASTERS)
-    write_unread_network(con, out)
+@dataclass(frozen=True, slots=True)
+class Works:
+    """What the making of every site shares."""
+
+    con: duckdb.DuckDBPyConnection
+    root: Path
+    plan: Plan
+    writers: Writers
+
+    def worlds(self, sites: Sequence[Site], threads: int) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Makes the sites, `threads` at a time, and gives the connection of each in the order of `sites`.
+
+        A site's tables lie in its connection and are dropped when the next is asked for; no more than one site more
+        than `threads` is under way, so that memory stays bounded. Raises what went wrong at a site.
+        """
+        under_way: deque[Future[duckdb.DuckDBPyConnection]] = deque()
+        to_come = iter(sites)
+        with ThreadPoolExecutor(threads) as pool:
+            under_way.extend(pool.submit(self.make, site) for site in islice(to_come, threads + 1))
+            while under_way:
+                with under_way.popleft().result() as at:
+                    yield at
+                under_way.extend(pool.submit(self.make, site) for site in islice(to_come, 1))
+
+    def make(self, site: Site) -> duckdb.DuckDBPyConnection:
+        """Makes one site beside the others: its files, and the truth that asks nothing of other sites."""
+        at = world_of_a_site(self.con, self.plan)
+        live_through(at, site.facility_no)
+        at.begin()  # one transaction, so that the truth file waits for the disk once per site
+        write_site(self.drop(at, site.source, site.zone), site.facility_no, site.dialect)
+        write_edi(at, self.root, self.writers)
+        note_site_orders(at)
+        write_suite(self.drop(at, "cloud_erp", site.zone), CLOUD_INVOICES)
+        write_unread_site(at, self.root)
+        write_business_site(at, self.root, self.writers)
+        store.note_site(at)
+        at.commit()
+        return at
+
+    def drop(self, con: duckdb.DuckDBPyConnection, source: str, zone: str) -> Drop:
+        """The drop folder of a source."""
+        end = self.plan.end.replace(tzinfo=None)
+        return Drop(con, self.root, source, zone, self.plan.hourly, end, self.writers)
 
 
-def _sites(con: duckdb.DuckDBPyConnection) -> list[tuple[int, str, str, str]]:
-    """Hospitals in their order; the warehouse last, because it delivers what they took."""
-    return con.sql(
-        f"SELECT facility_no, zone, source, dialect FROM facility ORDER BY facility_no = {WAREHOUSE}, facility_no"
-    ).fetchall()
+def _note_in_order(at: duckdb.DuckDBPyConnection, sink: SqliteSink | UrlSink) -> None:
+    """What must come site after site: keys that an earlier site may have used, rows of a database that keeps order."""
+    note_keys(at)
+    write_site_orders(at, sink)
+    write_site_books(at, sink)
+
+
+def _write_shared(works: Works) -> None:
+    write_suite(works.drop(works.con, "procurement", HEAD_ZONE), PROCUREMENT)
+    write_suite(works.drop(works.con, "cloud_erp", HEAD_ZONE), CLOUD_MASTERS)
+    write_unread_network(works.con, works.root)
+
+
+def _sites(con: duckdb.DuckDBPyConnection) -> tuple[list[Site], list[Site]]:
+    """Hospitals in their order; the warehouse after them, because it delivers what they took."""
+    rows = con.sql("SELECT facility_no, zone, source, dialect FROM facility ORDER BY facility_no").fetchall()
+    sites = [Site(*row) for row in rows]
+    return [s for s in sites if s.facility_no != WAREHOUSE], [s for s in sites if s.facility_no == WAREHOUSE]
 
 
 def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:

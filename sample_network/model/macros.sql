@@ -54,3 +54,7 @@ CREATE OR REPLACE MACRO iso_offset(n, minute, zone) AS
     concat(strftime(local_time(n, minute), '%Y-%m-%dT%H:%M:%S'), '-', lpad(CAST(offset_hours(n, minute, zone) AS VARCHAR), 2, '0'), ':00');
 CREATE OR REPLACE MACRO thousands(n) AS CASE WHEN abs(n) < 1000 THEN CAST(n AS VARCHAR)
     ELSE concat(CAST(n // 1000 AS VARCHAR), ',', lpad(CAST(abs(n) % 1000 AS VARCHAR), 3, '0')) END;
+-- Quantities and prices of EDI documents.
+CREATE OR REPLACE MACRO qty_text(n) AS CAST(n AS VARCHAR);
+-- A price without trailing zeros.
+CREATE OR REPLACE MACRO price_text(n) AS CASE WHEN n % 10000 = 0 THEN CAST(n // 10000 AS VARCHAR) ELSE rtrim(money4(n), '0') END;

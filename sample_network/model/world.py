@@ -26,6 +26,23 @@ def open_world(plan: Plan, memory_limit: str = "2GB", threads: int = 2) -> duckd
     Only sums of whole numbers and ordered results come out of it, so that threads and hash seeds change nothing.
     """
     con = duckdb.connect(config={"memory_limit": memory_limit, "threads": threads})
+    _set_out(con, plan)
+    con.execute(script("macros.sql"))
+    con.execute(macros(plan.without))
+    con.execute(script("network.sql"))
+    con.execute(script("places.sql"))
+    con.execute("CREATE TABLE transfer_all (facility_no INTEGER, item_no INTEGER, day INTEGER, qty BIGINT)")
+    return con
+
+
+def world_of_a_site(con: duckdb.DuckDBPyConnection, plan: Plan) -> duckdb.DuckDBPyConnection:
+    """A connection of its own to the world of `con`: its sites' tables and variables are seen by nobody else."""
+    own = con.cursor()
+    _set_out(own, plan)
+    return own
+
+
+def _set_out(con: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     con.execute("SET TimeZone = 'UTC'")
     for name, value in (
         ("seed", plan.seed),
@@ -37,12 +54,6 @@ def open_world(plan: Plan, memory_limit: str = "2GB", threads: int = 2) -> duckd
     con.execute(f"SET VARIABLE first_day = DATE '{plan.first_day}'")
     con.execute(f"SET VARIABLE until = TIMESTAMP '{plan.end:%Y-%m-%d %H:%M:%S}'")
     con.execute(f"SET VARIABLE hourly = {plan.hourly}")
-    con.execute(script("macros.sql"))
-    con.execute(macros(plan.without))
-    con.execute(script("network.sql"))
-    con.execute(script("places.sql"))
-    con.execute("CREATE TABLE transfer_all (facility_no INTEGER, item_no INTEGER, day INTEGER, qty BIGINT)")
-    return con
 
 
 def live_through(con: duckdb.DuckDBPyConnection, facility_no: int) -> None:

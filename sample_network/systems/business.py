@@ -49,12 +49,16 @@ def write_business_network(con: duckdb.DuckDBPyConnection, root: Path, sink: Sin
     _write(con, root, sections("finance_files.sql")["shared"], writers)
 
 
-def write_business_site(con: duckdb.DuckDBPyConnection, root: Path, sink: Sink, writers: Writers) -> None:
-    """Files and finance rows of the site the world is at; leaves the tables of finance.sql and stocking.sql."""
+def write_business_site(con: duckdb.DuckDBPyConnection, root: Path, writers: Writers) -> None:
+    """Files of the site the world is at; leaves the tables of finance.sql and stocking.sql."""
     con.execute(script("finance.sql", MODEL))
     con.execute(script("stocking.sql", MODEL))
-    _fill(con, sink, "site")
     _write(con, root, f"{sections('finance_files.sql')['site']} UNION ALL ({script('stocking.sql', HERE)})", writers)
+
+
+def write_site_books(con: duckdb.DuckDBPyConnection, sink: Sink) -> None:
+    """Finance rows of the ERP, from the tables of finance.sql. In the order of sites: the database keeps it."""
+    _fill(con, sink, "site")
 
 
 def _fill(con: duckdb.DuckDBPyConnection, sink: Sink, part: str) -> None:

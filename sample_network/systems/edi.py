@@ -26,3 +26,8 @@ def write_edi(con: duckdb.DuckDBPyConnection, root: Path, writers: Writers) -> N
         path = folder / name
         if not path.exists():
             writers.write(path, text.encode("ascii"))
+
+
+def note_keys(con: duckdb.DuckDBPyConnection) -> None:
+    """The truth about the keys in the documents of that site. In the order of sites: a key is noted once."""
+    con.execute(script("edi_keys.sql", HERE))

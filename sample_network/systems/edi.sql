@@ -1,10 +1,6 @@
 -- Documents of one site and its EDI suppliers. Elements are parted by chr(31) and segments end with chr(30) until the partner's own
 -- marks replace them. One interchange per file and supplier, one transaction set per document.
 
-CREATE OR REPLACE TEMP MACRO qty_text(n) AS CAST(n AS VARCHAR);
--- A price without trailing zeros.
-CREATE OR REPLACE TEMP MACRO price_text(n) AS CASE WHEN n % 10000 = 0 THEN CAST(n // 10000 AS VARCHAR) ELSE rtrim(money4(n), '0') END;
-
 CREATE OR REPLACE TEMP TABLE edi_line AS
 SELECT l.*, s.duns, s.gln AS supplier_gln, s.erp_no AS vendor, s.edi_style, s.company, s.entity_id AS supplier_id, i.entity_id AS item_id, p.entity_id AS place_id,
     upper(s.first_name) AS supplier_name, i.erp_no AS item_erp_no, i.description, u.x12,
@@ -179,23 +175,6 @@ SELECT 'edi_resent', 'edi_hub', 'x12', file, NULL, NULL FROM edi_file WHERE copy
 INSERT INTO truth.defect
 SELECT 'edi_count_wrong', 'edi_hub', 'x12', s.file, NULL, s.document_no FROM edi_set AS s JOIN edi_file AS f USING (file)
 WHERE s.is_miscounted AND f.available <= getvariable('until') ORDER BY s.file, s.document_no;
-
-INSERT INTO truth.crosswalk
-SELECT * FROM (
-    SELECT DISTINCT 'supplier' AS domain, supplier_id, 'edi_hub', supplier_key FROM edi_named WHERE utc_of(day, 1385, 'America/New_York') <= getvariable('until')
-    UNION
-    SELECT DISTINCT 'location', place_id, 'edi_hub', place_key FROM edi_named WHERE utc_of(day, 1385, 'America/New_York') <= getvariable('until')
-    UNION
-    SELECT DISTINCT 'item', item_id, 'edi_hub', buyer_item_key FROM edi_named WHERE utc_of(day, 1385, 'America/New_York') <= getvariable('until')
-    UNION
-    -- A substitute that is offered is a part which the network has no record of under that supplier.
-    SELECT DISTINCT 'item', item_id, 'edi_hub', seller_item_key FROM edi_named WHERE fate NOT IN ('substitute', 'substituted') AND utc_of(day + 1, 365, 'America/New_York') <= getvariable('until')
-    UNION
-    SELECT DISTINCT 'item', n.item_id, 'edi_hub', n.seller_item_key FROM edi_shipped AS n
-    WHERE n.is_sent_instead AND EXISTS (SELECT 1 FROM shipment AS s WHERE s.po_no = n.po_no AND s.line_no = n.line_no AND utc_of(s.day, 305, 'America/New_York') <= getvariable('until'))
-) AS x (domain, entity_id, source_system, source_key)
-WHERE NOT EXISTS (SELECT 1 FROM truth.crosswalk AS c WHERE c.source_system = 'edi_hub' AND c.domain = x.domain AND c.source_key = x.source_key)
-ORDER BY 1, 4;
 
 INSERT INTO truth.fact
 SELECT 'fact_po_line', 'edi_hub', concat('ZZ|VALLEYHEALTH|', facility_code, '|', po_no, '||', line_no, '|1'), item_id, supplier_id, place_id, NULL,

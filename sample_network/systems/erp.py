@@ -133,8 +133,12 @@ def write_masters(con: duckdb.DuckDBPyConnection, sink: Sink) -> None:
         sink.fill(table, con.execute(query).fetchall())
 
 
-def write_site_orders(con: duckdb.DuckDBPyConnection, sink: Sink) -> None:
-    """Order and invoice lines of the site the world is at, and the truth about them. Leaves the table ap_line."""
+def note_site_orders(con: duckdb.DuckDBPyConnection) -> None:
+    """The truth about order and invoice lines of the site the world is at. Leaves their rows and the table ap_line."""
     con.execute(re.split(r"^-- section: ", script("erp_site.sql", HERE), maxsplit=1, flags=re.MULTILINE)[0])
+
+
+def write_site_orders(con: duckdb.DuckDBPyConnection, sink: Sink) -> None:
+    """Order and invoice lines that `note_site_orders` left. In the order of sites: the database keeps it."""
     for table, query in sections("erp_site.sql").items():
         sink.fill(table, con.execute(query).fetchall())
