@@ -4,7 +4,8 @@ Here: the connector, header and trailer checks, and the choice of reader. Not he
 (`connectors.typed`), finding files (`connectors.files`), the byte scan and the careful reader
 (`connectors.delimited_lines`).
 
-Two readers give the same rows. DuckDB's `read_csv` takes a file whose scan shows nothing odd; from the first line
+Three readers give the same rows. A small file is split in Python and typed in Arrow (`connectors.plain`): a query takes
+longer to plan than that. DuckDB's `read_csv` takes a larger one whose scan shows nothing odd. From the first line
 that it refuses, and for files with quoted line breaks, bad bytes or blank lines, the careful reader goes on
 line by line. Traps of `read_csv` that this arrangement avoids: it resolves columns by position, reads mixed line
 endings as no rows at all, and lets an unterminated quote swallow the rest of the file.
@@ -12,6 +13,7 @@ endings as no rows at all, and lets an unterminated quote swallow the rest of th
 
 from __future__ import annotations
 
+import csv
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,14 +27,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.contract import Column, DelimitedFormat, FeedContract
-from connectors.delimited_lines import LINE_BYTES, Lines, Malformed, Scan, Utf8, fields_of, read_lines, scan, transcoded
+from connectors.delimited_lines import (
+    LINE_BYTES,
+    Lines,
+    Malformed,
+    Scan,
+    Utf8,
+    fields_of,
+    read_lines,
+    rows_of,
+    scan,
+    transcoded,
+)
 from connectors.errors import ContractViolation
 from connectors.files import FileSource
 from connectors.interface import ROW_NO, Batch, Delivery, FeedState, Offer, Pulled, Reject
 from connectors.network import Source
+from connectors.plain import Readers, plain_readers, plain_values
 from connectors.typed import BATCH_ROWS, no_rows, quick_query, quoted, session, settled, split, text, typed_query
 
 _SLOW_ROWS = 20_000
+#: Up to here planning a query takes longer than splitting the file in Python.
+_SMALL_BYTES = 1 << 16
 _SEND_AGAIN = "Ask the sender to send it again"
 _UNREADABLE = "Compare the file with format (delimiter, quote, encoding, skip_lines) in the contract"
 _CHANGED = "The source changed its header: agree with the owner, then change the contract and replay"
@@ -69,6 +85,7 @@ class DelimitedConnector:
         self.timezone = source.timezone
         self.files = FileSource(folder, contract, source_name)
         (self.record_name, self.record), *_ = contract.records.items()
+        self._plain = plain_readers(self.record, self.timezone)
 
     def discover(self, state: FeedState, *, sweep: bool) -> Iterator[Offer]:
         """Files not seen before; there is nothing to sweep in a file."""
@@ -181,8 +198,11 @@ class DelimitedConnector:
         self, delivery: Delivery, sent: Utf8, found: Scan, layout: _Layout, tally: _Tally, folder: Path
     ) -> Iterator[Batch]:
         if found.is_plain:
-            data = sent.path if layout.end == found.size else _cut(sent.path, layout.end, folder)
-            yield from self._fast(data, layout, tally)
+            if self._plain is not None and found.size <= _SMALL_BYTES:
+                yield from self._small(self._plain, sent.path, layout, tally)
+            else:
+                data = sent.path if layout.end == found.size else _cut(sent.path, layout.end, folder)
+                yield from self._fast(data, layout, tally)
         if tally.last_row < layout.first_line + layout.data_lines - 1:
             yield from self._careful(sent, layout, tally)
         expected = layout.first_line + layout.data_lines - 1
@@ -190,6 +210,25 @@ class DelimitedConnector:
             raise self._violation(
                 delivery, f"the lines do not add up: {tally.last_row} read, {expected} in the file", "file"
             )
+
+    def _small(self, readers: Readers, path: Path, layout: _Layout, tally: _Tally) -> Iterator[Batch]:
+        """The rows whose values are all plain, then the others by the exact query; none where a line is malformed."""
+        records = _records(path, layout, self.format)
+        if records is None:
+            return
+        last = layout.first_line + len(records) - 1
+        columns = dict(zip(layout.names, map(list, zip(*records, strict=True)), strict=True))
+        texts = {column.source: pa.array(columns[column.source], pa.string()) for column, _ in readers}
+        values, certain = plain_values(readers, texts)
+        numbers = pa.array(range(layout.first_line, last + 1), pa.int64())
+        plain = pa.RecordBatch.from_pydict(values | {ROW_NO: numbers}).filter(pa.array(certain))
+        self._add(plain, tally, last)
+        yield Batch(self.record_name, plain)
+        others = [
+            (layout.first_line + n, [field or None for field in records[n]]) for n in (~certain).nonzero()[0].tolist()
+        ]
+        if others:
+            yield self._typed(others, [], layout, tally)
 
     def _fast(self, path: Path, layout: _Layout, tally: _Tally) -> Iterator[Batch]:
         """DuckDB reads and types in one query; one physical line is one row here."""
@@ -227,7 +266,7 @@ class DelimitedConnector:
 
     def _careful(self, sent: Utf8, layout: _Layout, tally: _Tally) -> Iterator[Batch]:
         """Line by line, from behind the last row that was read."""
-        rows: list[tuple[int, Sequence[str]]] = []
+        rows: list[tuple[int, Sequence[str | None]]] = []
         rejects: list[Reject] = []
         show = (
             not self._unknown(layout.names) and not self.record.ignore and not any(c.phi for c in self.record.columns)
@@ -260,7 +299,11 @@ class DelimitedConnector:
         )
 
     def _typed(
-        self, rows: Sequence[tuple[int, Sequence[str]]], rejects: Sequence[Reject], layout: _Layout, tally: _Tally
+        self,
+        rows: Sequence[tuple[int, Sequence[str | None]]],
+        rejects: Sequence[Reject],
+        layout: _Layout,
+        tally: _Tally,
     ) -> Batch:
         tally.records += sum(reject.rows for reject in rejects)
         if not rows:
@@ -324,6 +367,23 @@ class DelimitedConnector:
 
     def _violation(self, delivery: Delivery, message: str, where: str, hint: str | None = None) -> ContractViolation:
         return ContractViolation(message, feed=delivery.feed_id, delivery=delivery.name, location=where, hint=hint)
+
+
+def _records(path: Path, layout: _Layout, form: DelimitedFormat) -> list[list[str]] | None:
+    """The fields of each data line of a file whose scan found nothing odd; None where a line is malformed."""
+    sent = path.read_bytes()[: layout.end].decode("utf-8-sig")
+    lines = sent.removesuffix("\n").split("\n")[layout.first_line - 1 :]
+    try:
+        records = [_fitted(fields, len(layout.names)) for fields in rows_of((line + "\n" for line in lines), form)]
+    except csv.Error:
+        return None
+    fits = len(records) == layout.data_lines and all(len(fields) == len(layout.names) for fields in records)
+    return records if fits else None
+
+
+def _fitted(fields: list[str], width: int) -> list[str]:
+    """Without empty fields too many, which say nothing."""
+    return fields if any(fields[width:]) else fields[:width]
 
 
 def _until_malformed(con: duckdb.DuckDBPyConnection, query: str) -> Iterator[pa.RecordBatch]:

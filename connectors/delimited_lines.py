@@ -11,7 +11,7 @@ import csv
 import io
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -162,7 +162,9 @@ class _Counted:
 
     @property
     def is_plain(self) -> bool:
-        """One kind of line end, and nothing odd."""
+        """One kind of line end, nothing odd, and no character cut off at the end."""
+        if self._utf8.getstate()[0]:
+            return False
         return not self.is_odd and self.returns == self.pairs and self.pairs in {0, self.newlines}
 
     def _is_utf8(self, chunk: bytes) -> bool:
@@ -271,26 +273,34 @@ def fields_of(data: bytes, form: DelimitedFormat) -> list[str] | Malformed:
         place = min(text.find(mark) for mark in ("\0", _UNDEFINED) if mark in text)
         offset = len(text[:place].encode("utf-8"))
         return Malformed("csv.encoding", "the line has a NUL or an undefined character", offset, _shown(data))
-    doubled = form.escape is None or form.escape == form.quote
-    if not doubled and (odd := _odd_escape(text, form)):
+    if not _is_doubled(form) and (odd := _odd_escape(text, form)):
         return Malformed("csv.quoting", f"{odd!r} is no escape", 0, _shown(data))
     try:
-        rows = list(
-            csv.reader(
-                io.StringIO(text, newline=""),
-                delimiter=form.delimiter,
-                quotechar=form.quote,
-                quoting=csv.QUOTE_MINIMAL if form.quote else csv.QUOTE_NONE,
-                doublequote=doubled,
-                escapechar=None if doubled else form.escape,
-                strict=True,
-            )
-        )
+        rows = list(rows_of(io.StringIO(text, newline=""), form))
     except csv.Error as error:
         return Malformed("csv.quoting", f"the line cannot be split: {error}", 0, _shown(data))
     if len(rows) > 1:
         return Malformed("csv.quoting", "a line break outside quotes", 0, _shown(data))
     return rows[0] if rows else []
+
+
+def rows_of(lines: Iterable[str], form: DelimitedFormat) -> Iterator[list[str]]:
+    """The fields of lines with their ends. Raises csv.Error at one that cannot be split."""
+    doubled = _is_doubled(form)
+    return csv.reader(
+        lines,
+        delimiter=form.delimiter,
+        quotechar=form.quote,
+        quoting=csv.QUOTE_MINIMAL if form.quote else csv.QUOTE_NONE,
+        doublequote=doubled,
+        escapechar=None if doubled else form.escape,
+        strict=True,
+    )
+
+
+def _is_doubled(form: DelimitedFormat) -> bool:
+    """Whether a quote within quotes is written twice."""
+    return form.escape is None or form.escape == form.quote
 
 
 def _odd_escape(text: str, form: DelimitedFormat) -> str | None:

@@ -25,6 +25,7 @@ from connectors.errors import ConfigurationError
 from connectors.files import FileSource
 from connectors.interface import ROW_NO, Batch, Delivery, FeedState, Offer, Pulled, Reject
 from connectors.network import Source
+from connectors.plain import plain_readers, plain_values
 from connectors.typed import no_rows, quoted, session, split, typed_query
 from connectors.x12.contents import KINDS, SetKind, content_faults
 from connectors.x12.delimiters import ByteSource, find_header
@@ -47,7 +48,6 @@ from connectors.x12.places import (
     stray_reject,
     warning,
 )
-from connectors.x12.plain import plain_readers, plain_values
 from connectors.x12.segments import Ints, Segments, Text, code_text, index_segments, join_segments
 
 #: Faults of the envelope or of control numbers and counts: fatal in strict mode, warnings else.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,15 @@ from store.feed_tables import feed_tables
 from tests.connectors.csv_files import Outcome, column, contract, read, read_carefully
 
 QTY = Decimal("1.00")
+
+
+@pytest.fixture(autouse=True, scope="module", params=["small", "large"])
+def size(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every file of these tests is read as a small one is, and as a large one."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "large":
+            patch.setattr(delimited, "_SMALL_BYTES", 0)
+        yield
 
 
 def _violation(folder: Path, data: bytes, **given: Any) -> ContractViolation:

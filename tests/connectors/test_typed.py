@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from connectors.contract import Column, RecordContract
 from connectors.interface import ROW_NO, Batch
+from connectors.plain import plain_readers, plain_values
 from connectors.typed import no_rows, quick_query, quoted, session, settled, split, typed_query
 
 ZONE = "America/New_York"
@@ -430,6 +431,44 @@ TEXTS = st.one_of(
 )
 
 
+#: Ways of writing that systems have, and near misses of them.
+MORE_COLUMNS = (
+    _column("d_de", "DATE", format="%d.%m.%Y", required=True),
+    _column("z_de", "TIMESTAMPTZ", format="%d.%m.%Y %H:%M", timezone="Europe/Berlin"),
+    _column("z_us", "TIMESTAMPTZ", format="%m/%d/%Y %I:%M %p", timezone="America/Denver"),
+    _column("m_comma", "DECIMAL(9,3)", decimal_point=","),
+    _column("m_all", "DECIMAL(4,4)"),
+    _column("b_none", "BOOLEAN", sentinels=["0"], required=True),
+)
+_DAYS_OF_YEARS = st.dates(date(1000, 1, 1), date(2999, 12, 31)) | st.dates(date(2026, 3, 6), date(2026, 4, 2))
+_TIMES_OF_DAY = st.times().map(lambda t: t.replace(microsecond=0))
+_FORMS = st.sampled_from(["%d.%m.%Y", "%m/%d/%Y", "%d.%m.%Y %H:%M", "%m/%d/%Y %I:%M %p", "%Y-%m-%d %H:%M:%S", "%Y%m%d"])
+_OFFSETS = st.sampled_from(
+    ["", "Z", "+00:00", "-05:00", "+05:45", "-00:30", "+13:00", "+14:00", "+1:00", "-0500", " Z"]
+)
+_NUMBERS = (
+    str,
+    "{:,}".format,
+    lambda n: f"{n:,}".translate(str.maketrans(",.", ".,")),
+    lambda n: f"{n}".replace(".", ","),
+)
+PLAIN_TEXTS = st.one_of(
+    st.builds(lambda d, t, f: datetime.combine(d, t).strftime(f), _DAYS_OF_YEARS, _TIMES_OF_DAY, _FORMS),
+    st.builds(
+        "{:%Y-%m-%d}{}{:%H:%M:%S}{}".format,
+        _DAYS_OF_YEARS,
+        st.sampled_from("T "),
+        _TIMES_OF_DAY,
+        st.sampled_from(["", "Z", "+00:00", "-05:00", "+05:45", "-00:30", "+13:00", "+14:00", "+1:00", "-0500", " Z"]),
+    ),
+    st.decimals(-(10**9), 10**9, places=2).flatmap(
+        lambda n: st.sampled_from(
+            [str(n), f"{n:,}", f"{n:,}".translate(str.maketrans(",.", ".,")), str(n).replace(".", ",")]
+        )
+    ),
+)
+
+
 @settings(
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.large_base_example, HealthCheck.data_too_large]
 )
@@ -443,6 +482,73 @@ def test_the_quick_query_says_what_the_exact_one_says(texts: list[str | None]) -
         exact, quick = _exact(rows, columns), _quick(rows, columns)
         assert quick.rows.equals(exact.rows), column.name
         assert quick.rejects == exact.rejects, column.name
+
+
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.large_base_example, HealthCheck.data_too_large]
+)
+@given(st.lists(TEXTS | PLAIN_TEXTS, min_size=60, max_size=120))
+def test_what_is_plain_is_what_the_exact_query_says(texts: list[str | None]) -> None:
+    key = _column("key", "VARCHAR")
+    for column in (*COLUMNS, *MORE_COLUMNS):
+        columns = [key, column]
+        readers = plain_readers(_record(columns), ZONE)
+        if readers is None:
+            continue
+        rows = [[f"k{i}", raw] for i, raw in enumerate(texts)]
+        found, certain = plain_values(readers, {c.source: _raw(rows, columns).column(c.source) for c in columns})
+        exact = _exact(rows, columns).rows
+        at = {key: n for n, key in enumerate(exact["key"].to_pylist())}
+        sure = [n for n in range(len(texts)) if certain[n]]
+        assert {f"k{n}" for n in sure} <= set(at), column.name
+        expected = [exact[column.name][at[f"k{n}"]].as_py() for n in sure]
+        assert [found[column.name][n].as_py() for n in sure] == expected, column.name
+        assert found[column.name].type == exact[column.name].type
+
+
+@pytest.mark.parametrize(
+    ("column", "raw", "value"),
+    [
+        (_column("i", "INTEGER", sentinels=["0"]), "12", 12),
+        (_column("i", "INTEGER", sentinels=["0"]), "0", None),
+        (_column("m", "DECIMAL(9,2)", decimal_point=",", thousands="."), "-1.234.567,5", Decimal("-1234567.50")),
+        (_column("t", "VARCHAR", lookup={"A": "alpha"}, lookup_miss="keep"), "B", "B"),
+        (_column("b", "BOOLEAN"), "Yes", True),
+        (_column("d", "DATE"), "2026-01-31", date(2026, 1, 31)),
+        (_column("d", "DATE", format="%d.%m.%Y"), "31.01.2026", date(2026, 1, 31)),
+        (_column("d", "DATE", format="%m/%d/%Y"), "01/31/2026", date(2026, 1, 31)),
+        (_column("z", "TIMESTAMPTZ"), "2026-01-09T10:00:00-05:00", datetime(2026, 1, 9, 15, tzinfo=UTC)),
+        (_column("z", "TIMESTAMPTZ"), "2026-01-09T10:00:00Z", datetime(2026, 1, 9, 10, tzinfo=UTC)),
+        (
+            _column("z", "TIMESTAMPTZ", timezone="America/Denver"),
+            "2026-07-09 10:00:00",
+            datetime(2026, 7, 9, 16, tzinfo=UTC),
+        ),
+        (
+            _column("z", "TIMESTAMPTZ", format="%d.%m.%Y %H:%M"),
+            "09.01.2026 10:30",
+            datetime(2026, 1, 9, 15, 30, tzinfo=UTC),
+        ),
+        (
+            _column("z", "TIMESTAMPTZ", format="%m/%d/%Y %I:%M %p"),
+            "01/09/2026 12:30 AM",
+            datetime(2026, 1, 9, 5, 30, tzinfo=UTC),
+        ),
+    ],
+)
+def test_the_usual_ways_of_writing_are_plain(column: Column, raw: str, value: object) -> None:
+    readers = plain_readers(_record([column]), ZONE)
+    assert readers is not None
+    values, certain = plain_values(readers, {column.source: pa.array([raw])})
+    assert (values[column.name].to_pylist(), certain.tolist()) == ([value], [True])
+
+
+@pytest.mark.parametrize("raw", ["2026-03-29 02:30:00", "2026-10-25 02:30:00", "2026-10-26 01:00:00"])
+def test_near_a_change_of_the_clocks_nothing_local_is_plain(raw: str) -> None:
+    column = _column("z", "TIMESTAMPTZ", timezone="Europe/Paris")
+    readers = plain_readers(_record([column]))
+    assert readers is not None
+    assert plain_values(readers, {column.source: pa.array([raw])})[1].tolist() == [False]
 
 
 def _quick(rows: Sequence[Sequence[str | None]], columns: Sequence[Column]) -> Batch:

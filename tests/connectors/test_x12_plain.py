@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from connectors.contract import Column, RecordContract
 from connectors.interface import ROW_NO
+from connectors.plain import plain_readers, plain_values
 from connectors.typed import no_rows, quoted, session, split, typed_query
-from connectors.x12.plain import plain_readers, plain_values
 from tests.connectors.x12_files import Marks, Result, one, order, read, without
 
 _TYPES = [
@@ -100,15 +100,6 @@ def test_the_usual_way_of_writing_is_plain(kind: str, form: str | None, text: st
     readers = plain_readers(_record(kind, form, required=True))
     assert readers is not None
     assert plain_values(readers, texts)[1].tolist() == [True]
-
-
-@pytest.mark.parametrize(
-    "more", [{"sentinels": ("0",)}, {"lookup": {"1": "2"}}, {"decimal_point": ","}, {"thousands": ","}]
-)
-def test_a_column_with_rules_of_its_own_is_left_to_the_exact_query(more: dict[str, object]) -> None:
-    column = Column(source="raw", name="value", type="INTEGER", description="a value", **more)
-    record = RecordContract(key=("value",), columns=(column,))
-    assert plain_readers(record) is None
 
 
 _OTHER = Marks("|", ":", "\n")
