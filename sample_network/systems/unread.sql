@@ -1,14 +1,15 @@
 -- Formats that no feed of this version reads. Lines only; `unread.py` says how they become files.
 -- section: suite_hourly
-SELECT concat('procurement_unread/documents_', f.code, '_', strftime(day_of(r.day), '%Y%m%d'), '.csv') AS file, utc_of(r.day, 1500, f.zone) AS available, r.text
+SELECT concat('procurement_unread/documents_', f.code, '_', strftime(day_of(r.day), '%Y%m%d'), CASE WHEN getvariable('hourly') THEN printf('_%02d', r.minute // 60) ELSE '' END, '.csv') AS file,
+    CASE WHEN getvariable('hourly') THEN utc_of(r.day, (r.minute // 60 + 1) * 60 + 5, 'America/New_York') ELSE utc_of(r.day, 1500, f.zone) END AS available, r.text
 FROM (
     -- Mixed row types, each with columns of its own: requisition header, line, approval.
-    SELECT day, po_no, 0 AS line_no, 0 AS kind_no, concat_ws(',', 'RequisitionHeader', concat('Q', substr(po_no, 2)), iso_offset(day, 400 + min(minute) % 60, 'America/New_York'), getvariable('facility_no'), 'submitted') AS text
+    SELECT day, po_no, 0 AS line_no, 0 AS kind_no, 400 + min(minute) % 60 AS minute, concat_ws(',', 'RequisitionHeader', concat('Q', substr(po_no, 2)), iso_offset(day, 400 + min(minute) % 60, 'America/New_York'), getvariable('facility_no'), 'submitted') AS text
     FROM po_line GROUP BY day, po_no
     UNION ALL
-    SELECT day, po_no, line_no, 1, concat_ws(',', 'RequisitionLine', concat('Q', substr(po_no, 2)), line_no, 100001 + item_no, qty, uom, money4(price), CASE WHEN need_by IS NULL THEN '' ELSE strftime(day_of(need_by), '%Y-%m-%d') END, po_no, line_no) FROM po_line
+    SELECT day, po_no, line_no, 1, 400 + min(minute) OVER (PARTITION BY po_no) % 60, concat_ws(',', 'RequisitionLine', concat('Q', substr(po_no, 2)), line_no, 100001 + item_no, qty, uom, money4(price), CASE WHEN need_by IS NULL THEN '' ELSE strftime(day_of(need_by), '%Y-%m-%d') END, po_no, line_no) FROM po_line
     UNION ALL
-    SELECT day, po_no, 9999, 2, concat_ws(',', 'Approval', concat('Q', substr(po_no, 2)), '1', CASE WHEN sum(qty * price) > 500000000 THEN 'director' ELSE 'manager' END,
+    SELECT day, po_no, 9999, 2, 470 + min(minute) % 60, concat_ws(',', 'Approval', concat('Q', substr(po_no, 2)), '1', CASE WHEN sum(qty * price) > 500000000 THEN 'director' ELSE 'manager' END,
         iso_offset(day, 470 + min(minute) % 60, 'America/New_York'), 'approved') FROM po_line GROUP BY day, po_no
 ) AS r
 JOIN facility AS f ON f.facility_no = getvariable('facility_no')

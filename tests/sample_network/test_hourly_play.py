@@ -73,3 +73,20 @@ def test_no_row_is_there_before_its_hour_has_ended(played: tuple[Path, list[dict
     assert seen > 100
     assert not list((folder / "north_inventory").glob("usage_????????.csv"))
     assert list((folder / "north_inventory").glob("stock_????????.csv")), "lists stay nightly"
+
+
+def test_documents_of_the_procurement_suite_come_in_their_hour(
+    played: tuple[Path, list[dict[str, str]]], tmp_path: Path
+) -> None:
+    """The same rows as in a nightly drop; an approval comes an hour or two after its requisition."""
+    build(tmp_path / "nightly", Plan(seed=11, facilities=1, days=2))
+    hours = sorted((played[0] / "procurement_unread").glob("documents_NORTH_20260224_??.csv"))
+    rows = [(path.stem[-2:], line.split(",")) for path in hours for line in path.read_text("utf-8").splitlines()]
+    nightly = (tmp_path / "nightly" / "procurement_unread" / "documents_NORTH_20260224.csv").read_text("utf-8")
+    assert sorted(",".join(fields) for _, fields in rows) == sorted(nightly.splitlines())
+    submitted = {fields[1]: hour for hour, fields in rows if fields[0] == "RequisitionHeader"}
+    approved = {fields[1]: hour for hour, fields in rows if fields[0] == "Approval"}
+    assert submitted.keys() == approved.keys()
+    assert {int(approved[req]) - int(hour) for req, hour in submitted.items()} == {1, 2}
+    assert all(fields[2][11:13] == hour for hour, fields in rows if fields[0] == "RequisitionHeader")
+    assert all(fields[4][11:13] == hour for hour, fields in rows if fields[0] == "Approval")
