@@ -27,19 +27,24 @@ import re
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from mastering.matching.batch import Matched, match  # noqa: E402
-from mastering.rules import load_domains  # noqa: E402
+from mastering.matching.judge import Guards, Pairs, judge  # noqa: E402
+from mastering.matching.pairs import prepare_pairs, update_pairs  # noqa: E402
+from mastering.rules import DomainRules, load_domains  # noqa: E402
+from mastering.sqlfile import quoted  # noqa: E402
 
 DATA = Path(os.environ.get("CONCORD_REAL_DATA", str(ROOT.parent / "shared" / "data")))
 MEASURES = ("cms", "abt", "gudid50", "gudid200", "million", "change")
@@ -331,12 +336,79 @@ def million() -> dict[str, float]:
     return judged(done.clusters["cluster"].to_pylist(), truth) | {"seconds": seconds}
 
 
+def change() -> dict[str, float]:
+    """1,000 changed records against 500,000: pairs brought up to date, whom that reaches, and judging those again."""
+    base, changed = 500_000, 1_000
+    rows = noisy(base + changed)
+    item = load_domains(ROOT / "mastering" / "domains")["item"]
+    matching = item.matching
+    assert matching is not None
+    columns = ", ".join(
+        quoted(n) if n in rows.column_names else f"NULL::VARCHAR AS {quoted(n)}" for n in sorted(matching.read)
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        con = duckdb.connect(
+            f"{folder}/working.duckdb", config={"preserve_insertion_order": False, "memory_limit": "1500MB"}
+        )
+        con.register("given", rows.append_column("at", pa.array(range(base + changed))))
+        con.execute("CREATE SCHEMA master")
+        told = f"SELECT hash(source_system, source_key) AS rec, source_system, source_key, {columns} FROM given"
+        con.execute(f"CREATE TABLE later AS {told} WHERE at >= {base}")
+        # The changed ones were there before, with other texts.
+        con.execute(f"CREATE TEMP TABLE n_new AS {told} WHERE at < {base - changed}")
+        before = ", ".join(
+            "upper(description) || ' OLD' AS description" if n == "description" else quoted(n)
+            for n in sorted(matching.read)
+        )
+        con.execute(f"INSERT INTO n_new SELECT rec, source_system, source_key, {before} FROM later")
+        con.execute("CREATE TEMP TABLE n_gone (rec UBIGINT)")
+        prepare_pairs(con)
+        start = time.perf_counter()
+        update_pairs(con, "item", matching)
+        figures = {"first_seconds": time.perf_counter() - start}
+        con.execute("CHECKPOINT")
+        for table, made in (("n_new", "SELECT * FROM later"), ("n_gone", "SELECT rec FROM later")):
+            con.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {made}")
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        start = time.perf_counter()
+        figures["compared"] = update_pairs(con, "item", matching)
+        figures["pairs_seconds"] = time.perf_counter() - start
+        figures |= {"reached": _judge_reached(con, item), "seconds": time.perf_counter() - start}
+    return figures | {"first_peak_gib": peak}
+
+
+def _judge_reached(con: duckdb.DuckDBPyConnection, item: DomainRules) -> float:
+    """Follow the pairs from the touched records to the end, as mastering does, and judge."""
+    assert item.matching is not None
+    con.execute("CREATE TEMP TABLE reach AS SELECT rec FROM n_touched")
+    con.execute("CREATE TEMP TABLE front AS SELECT rec FROM n_touched")
+    free = "domain = 'item' AND coalesce(NOT starts_with(vetoed, 'measures:'), TRUE)"
+    while con.execute("SELECT count(*) FROM front").fetchall()[0][0]:
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE front AS SELECT right_rec AS rec FROM master.match_pair WHERE {free}"
+            f" AND left_rec IN (FROM front) UNION SELECT left_rec FROM master.match_pair WHERE {free}"
+            " AND right_rec IN (FROM front) EXCEPT SELECT rec FROM reach"
+        )
+        con.execute("INSERT INTO reach FROM front")
+    con.execute("CREATE TEMP TABLE numbered AS SELECT rec, row_number() OVER (ORDER BY rec) - 1 AS number FROM reach")
+    found = con.execute(
+        "SELECT least(l.number, r.number), greatest(l.number, r.number), p.score::DOUBLE, p.vetoed"
+        " FROM master.match_pair AS p"
+        " INNER JOIN numbered AS l ON p.left_rec = l.rec INNER JOIN numbered AS r ON p.right_rec = r.rec ORDER BY 1, 2"
+    ).fetchall()
+    count = con.execute("SELECT count(*) FROM numbered").fetchall()[0][0]
+    left, right, score, vetoed = zip(*found, strict=True)
+    judge(np.arange(count), Pairs(np.array(left), np.array(right), np.array(score), vetoed), Guards(), item.matching)
+    return float(count)
+
+
 RUNS: dict[str, Callable[[], dict[str, float]]] = {
     "cms": cms,
     "abt": abt,
     "gudid50": gudid50,
     "gudid200": gudid200,
     "million": million,
+    "change": change,
 }
 
 

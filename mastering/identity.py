@@ -1,8 +1,9 @@
 """Who is who: from identifiers to clusters, golden ids and the crosswalk, for the records that a change can reach.
 
-The result is a pure function of what all sources say now (a deleted record: said last) and of the ledger's seeds:
-recomputing only what is reached by shared identifiers gives what a full recompute gives. Here: the order of the
-steps and the ids. Not here: the joining itself (`mastering.clusters`), whose value wins (`mastering.survivorship`).
+Identifiers decide first, then scores (`mastering.matching`). The result is a pure function of what all sources say
+now (a deleted record: said last), of people's decisions and of the ledger's seeds: recomputing only what is reached by
+shared identifiers and pairs gives what a full recompute gives. Here: the order of the steps and the ids. Not here: the
+joining itself (`mastering.clusters`, `mastering.matching.judge`), whose value wins (`mastering.survivorship`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import pyarrow as pa
 from mastering.clusters import Facts, link
 from mastering.judged import Judged, link_judged
 from mastering.ledger import Ledger
+from mastering.matching.within import contradictions, forget_matching, join_by_score, update_matching
 from mastering.replace import replace_rows
 from mastering.rules import DomainRules
 from mastering.schema import names_of
@@ -30,7 +32,7 @@ _FULL_SHARE, _FULL_RECORDS = 0.3, 1000
 _TABLES = (
     "i_identifier i_namespace i_scope i_key i_evidence i_evidence_new i_touched i_reach i_front i_more i_rec i_node"
     " i_veto i_cluster i_pointed i_pointed_veto i_cluster_veto"
-    " i_pointer i_attached i_placed i_golden i_xref i_xref_before i_edge i_label"
+    " i_pointer i_attached i_placed i_golden i_xref i_xref_before i_edge i_label i_told"
 )
 
 
@@ -68,11 +70,13 @@ def update_identity(
         con.execute(_NOTHING_MOVED)
         return Identified(0, 0, 0, 0)
     _update_evidence(con, names, values)
+    update_matching(con, rules, values, everything=everything)
     _reach(con, names, values, everything)
     _cluster(con, rules, names, values)
     identified = _ids(con, rules, ledger, names, values)
     _store(con, names, values)
     con.execute("DROP VIEW IF EXISTS i_seed")
+    forget_matching(con)
     for name in _TABLES.split():
         con.execute(f"DROP TABLE IF EXISTS {name}")
     return identified
@@ -166,6 +170,7 @@ def _reach(con: Connection, names: Mapping[str, str], values: Mapping[str, Any],
         run(con, "identity.reach_all", names, values)
         return
     run(con, "identity.reach_first", names, values)
+    run(con, "identity.reach_paired", names, values)
     con.execute("CREATE OR REPLACE TEMP TABLE i_front AS SELECT * FROM i_reach")
     while scalar(con, "SELECT count(*) FROM i_front"):
         run(con, "identity.reach_more", names, values)
@@ -193,8 +198,9 @@ def _cluster(con: Connection, rules: DomainRules, names: Mapping[str, str], valu
     if rules.identity.one_per_source:
         exclusive = _facts(con, "SELECT rec, source_no FROM i_rec WHERE NOT is_reference AND is_live = ?", True)
     silent = [one.strength == "never" for one in rules.identifiers.values() if one.veto]
-    judged = _judged(con, count)
-    clusters = link_judged(partial(link, count), judged, levels, vetoes, silent, exclusive)
+    judged = _judged(con, count).also_apart(contradictions(con, rules, values))
+    linked = link_judged(partial(link, count), judged, levels, vetoes, silent, exclusive)
+    clusters = join_by_score(con, rules, linked, vetoes, exclusive, judged.apart, judged.alone, values)
     keep(con, "i_cluster", pa.table({"rec": np.arange(count, dtype=np.int64), "cluster": clusters}))
     for step in (
         *("pointed", "judged_pointers", "refused_pointers", "pointed_vetoes", "cluster_vetoes", "attached"),
@@ -312,7 +318,7 @@ def _redirect(con: Connection, domain: str, ledger: Ledger, names: Mapping[str, 
 
 
 def _store(con: Connection, names: Mapping[str, str], values: Mapping[str, Any]) -> None:
-    for step in ("edges", "steward_edges", "labels"):
+    for step in ("edges", "score_edges", "steward_edges", "labels"):
         run(con, f"identity.{step}", names, values)
     bound = {"domain": values["domain"]}
     seq = values["change_seq"]
@@ -332,6 +338,16 @@ def _store(con: Connection, names: Mapping[str, str], values: Mapping[str, Any])
         "i_edge",
         scope=f"t.domain = $domain AND"
         f" ((t.left_source, t.left_key) IN {reached} OR (t.right_source, t.right_key) IN {reached})",
+        values=bound,
+        change_seq=seq,
+    )
+    run(con, "identity.judgements", names, values)
+    replace_rows(
+        con,
+        "master.judgement",
+        "i_told",
+        scope=f"t.domain = $domain AND (t.left_source, t.left_key) IN {reached}"
+        f" AND (t.right_source, t.right_key) IN {reached}",
         values=bound,
         change_seq=seq,
     )

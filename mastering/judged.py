@@ -8,7 +8,7 @@ functions over arrays. Not here: which decisions stand (`mastering.decisions`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,12 @@ class Judged:
     whole: Ints
     apart: Facts
     alone: Mask
+
+    def also_apart(self, pairs: Facts) -> Judged:
+        """With further pairs that are not one, except those that a person says are."""
+        free = self.whole[pairs.record] != self.whole[pairs.value]
+        record = np.concatenate([self.apart.record, pairs.record[free]])
+        return replace(self, apart=Facts(record, np.concatenate([self.apart.value, pairs.value[free]])))
 
 
 Link = Callable[[Sequence[Facts], Sequence[Facts], Facts | None, Facts], Ints]

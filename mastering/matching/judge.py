@@ -185,8 +185,7 @@ def _has_rival(board: _Board, matching: Matching, key: tuple[int, int], points: 
 def _group_against(board: _Board, enough: float, a: int, b: int) -> str | None:
     if board.sources.get(a, set()) & board.sources.get(b, set()):
         return "a source would have it twice"
-    held, more = board.held.get(a, {}), board.held.get(b, {})
-    if any(len(held[number] | more[number]) > 1 for number in held.keys() & more.keys()):
+    if _identifiers_differ(board, a, b):
         return "identifiers differ"
     ours, theirs = board.members.get(a, [a]), board.members.get(b, [b])
     links = [_key(x, y) for x in ours for y in theirs]
@@ -194,6 +193,11 @@ def _group_against(board: _Board, enough: float, a: int, b: int) -> str | None:
         return "something speaks against another member"
     supported = sum(board.score.get(link, -1e9) >= enough for link in links)
     return "too few of the members are alike" if supported * 2 < len(links) else None
+
+
+def _identifiers_differ(board: _Board, a: int, b: int) -> bool:
+    held, more = board.held.get(a, {}), board.held.get(b, {})
+    return any(len(held[number] | more[number]) > 1 for number in held.keys() & more.keys())
 
 
 def _join(board: _Board, a: int, b: int) -> None:
@@ -238,6 +242,8 @@ def _verdict(
     key = _key(int(base[left]), int(base[right]))
     if key in board.barred or points < matching.ask:
         return "different", why.get(key, "too little in common")
+    if points < matching.same and _identifiers_differ(board, int(clusters[left]), int(clusters[right])):
+        return "different", "identifiers differ"
     return "ask", why.get(key, "not certain enough")
 
 

@@ -36,6 +36,8 @@ _TABLES = "n_feature n_list n_key n_count n_affected n_live n_other n_involved n
 
 def prepare_pairs(con: Connection) -> None:
     """Create the tables of this package where they are missing, and the macros of this connection."""
+    for macro in MACROS:
+        run(con, f"matching.{macro}", {}, {})
     for name in ("record_table", "key_table", "count_table", "pair_table"):
         run(con, f"matching.{name}", {}, {})
 
@@ -52,8 +54,6 @@ def update_pairs(con: Connection, domain: str, matching: Matching, *, floor: flo
     # Where even little likeness may decide (one-to-one), one common word is reason enough to compare.
     values["needed"] = 2 if floor is None else 1
     values |= dict(zip(("step_one", "step_two", "step_three"), STEPS, strict=True))
-    for macro in MACROS:
-        run(con, f"matching.{macro}", {}, {})
     run(con, "matching.features", feature_names(matching), values)
     run(con, "matching.lists", {"values": lists_sql(matching)}, values)
     run(con, "matching.key_of", {"keys": keys_sql(matching)}, values)

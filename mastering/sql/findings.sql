@@ -62,11 +62,14 @@ SELECT
     $domain,
     'poisoned_identifier',
     namespace || ' ' || min(value),
-    'on ' || CAST(count(DISTINCT (source_system, source_key)) AS VARCHAR) || ' records, links none of them',
-    max(valid_from)
-FROM master.evidence
-WHERE domain = $domain AND is_poisoned
+    'on ' || CAST(count(DISTINCT (e.source_system, e.source_key)) AS VARCHAR) || ' records, links none of them',
+    max(e.valid_from)
+FROM master.evidence AS e
+INNER JOIN <xref> AS x ON e.source_system = x.source_system AND e.source_key = x.source_key AND x.valid_to IS NULL
+WHERE e.domain = $domain AND e.is_poisoned
 GROUP BY namespace, link_value
+-- Where its records are one all the same (a vendor's remit-to records), there is nothing to look into.
+HAVING count(DISTINCT x.<sk>) > 1 OR min(x.<sk>) < 0
 UNION ALL
 SELECT
     $domain,
@@ -199,13 +202,15 @@ beside AS (
 ),
 
 poisoned AS (
-    SELECT namespace, link_value, min(value) AS value, min({'source': source_system, 'key': source_key}) AS least,
-        count(DISTINCT (source_system, source_key)) AS records, max(valid_from) AS first_seen,
-        CAST(to_json(list(DISTINCT {'source': source_system, 'key': source_key, 'value': value}
-            ORDER BY {'source': source_system, 'key': source_key, 'value': value})) AS VARCHAR) AS evidence
-    FROM master.evidence
-    WHERE domain = $domain AND is_poisoned
+    SELECT namespace, link_value, min(value) AS value, min({'source': e.source_system, 'key': e.source_key}) AS least,
+        count(DISTINCT (e.source_system, e.source_key)) AS records, max(e.valid_from) AS first_seen,
+        CAST(to_json(list(DISTINCT {'source': e.source_system, 'key': e.source_key, 'value': value}
+            ORDER BY {'source': e.source_system, 'key': e.source_key, 'value': value})) AS VARCHAR) AS evidence
+    FROM master.evidence AS e
+    INNER JOIN <xref> AS x ON e.source_system = x.source_system AND e.source_key = x.source_key AND x.valid_to IS NULL
+    WHERE e.domain = $domain AND e.is_poisoned
     GROUP BY namespace, link_value
+    HAVING count(DISTINCT x.<sk>) > 1 OR min(x.<sk>) < 0
 ),
 
 found AS (

@@ -136,6 +136,13 @@ FROM master.evidence AS e
 INNER JOIN i_touched AS t ON e.namespace = t.namespace AND e.link_value = t.link_value
 WHERE e.domain = $domain AND NOT (t.was_poisoned AND t.is_poisoned)
 
+-- :reach_paired
+-- And whoever's pairs changed.
+INSERT INTO i_reach
+SELECT source_system, source_key FROM i_paired
+EXCEPT
+SELECT source_system, source_key FROM i_reach
+
 -- :all_keys
 -- Every record there is, and what is left of those that are gone without a trace.
 CREATE OR REPLACE TEMP TABLE i_key AS
@@ -166,6 +173,21 @@ golden AS (
     WHERE x.<sk> > 0
 ),
 
+front AS (SELECT hash(source_system, source_key) AS rec FROM i_front),
+
+pair AS (
+    -- Pairs that scores may join, and those that rival with them.
+    SELECT p.right_rec AS rec
+    FROM master.match_pair AS p
+    SEMI JOIN front AS f ON p.left_rec = f.rec
+    WHERE p.domain = $domain AND coalesce(NOT starts_with(p.vetoed, 'measures:'), TRUE)
+    UNION
+    SELECT p.left_rec
+    FROM master.match_pair AS p
+    SEMI JOIN front AS f ON p.right_rec = f.rec
+    WHERE p.domain = $domain AND coalesce(NOT starts_with(p.vetoed, 'measures:'), TRUE)
+),
+
 found AS (
     SELECT e.source_system, e.source_key
     FROM master.evidence AS e
@@ -180,6 +202,10 @@ found AS (
     FROM i_front AS f
     INNER JOIN i_group AS g ON f.source_system = g.source_system AND f.source_key = g.source_key
     INNER JOIN i_group AS o ON g.grp = o.grp
+    UNION
+    SELECT m.source_system, m.source_key
+    FROM pair AS p
+    INNER JOIN master.match_record AS m ON p.rec = m.rec AND m.domain = $domain
 )
 
 SELECT f.source_system, f.source_key
@@ -386,6 +412,16 @@ rule AS (
     SELECT rec, string_agg(namespace, '+' ORDER BY level) AS rule
     FROM (SELECT DISTINCT rec, level, namespace FROM shared WHERE holders > 1) AS linked
     GROUP BY rec
+),
+
+by_score AS (
+    SELECT rec, max(score) AS score
+    FROM (
+        SELECT left_rec AS rec, score FROM i_judgement WHERE verdict = 'same'
+        UNION ALL
+        SELECT right_rec, score FROM i_judgement WHERE verdict = 'same'
+    )
+    GROUP BY rec
 )
 
 SELECT
@@ -395,9 +431,14 @@ SELECT
     CASE
         WHEN d.source_key IS NOT NULL THEN 'steward_' || d.kind
         WHEN p.cluster IS NULL THEN coalesce(p.trouble, 'no_match')
+        WHEN b.rec IS NOT NULL THEN concat_ws('+', r.rule, 'score')
         ELSE coalesce(r.rule, 'own_record')
     END AS match_rule,
-    CASE WHEN p.cluster IS NOT NULL THEN CAST(1 AS DECIMAL(5, 4)) END AS match_score,
+    CASE
+        WHEN p.cluster IS NULL THEN NULL
+        WHEN b.rec IS NOT NULL AND r.rule IS NULL THEN CAST(b.score AS DECIMAL(5, 4))
+        ELSE CAST(1 AS DECIMAL(5, 4))
+    END AS match_score,
     CASE
         WHEN p.trouble = 'rejected' THEN 'rejected'
         WHEN p.cluster IS NULL THEN 'unresolved'
@@ -411,6 +452,7 @@ SELECT
 FROM i_placed AS p
 LEFT JOIN i_golden AS g ON p.cluster = g.cluster
 LEFT JOIN rule AS r ON p.rec = r.rec
+LEFT JOIN by_score AS b ON p.rec = b.rec
 -- What is different is known by what it is: the decision counts where it leaves the record with nothing.
 LEFT JOIN i_decided AS d
     ON p.source_system = d.source_system
@@ -512,6 +554,41 @@ SELECT DISTINCT
 FROM edge AS e
 INNER JOIN i_placed AS l ON e.left_rec = l.rec
 INNER JOIN i_placed AS r ON e.right_rec = r.rec
+
+-- :score_edges
+-- What scores joined, and what they only ask about.
+INSERT INTO i_edge
+SELECT
+    $domain,
+    l.source_system,
+    l.source_key,
+    r.source_system,
+    r.source_key,
+    'score',
+    CAST(j.score AS DECIMAL(5, 4)),
+    CASE j.verdict WHEN 'same' THEN 'positive' ELSE 'unsure' END,
+    'rule',
+    greatest(l.since, r.since),
+    j.evidence
+FROM i_judgement AS j
+INNER JOIN i_placed AS l ON j.left_rec = l.rec
+INNER JOIN i_placed AS r ON j.right_rec = r.rec
+
+-- :judgements
+CREATE OR REPLACE TEMP TABLE i_told AS
+SELECT
+    $domain AS domain,
+    l.source_system AS left_source,
+    l.source_key AS left_key,
+    r.source_system AS right_source,
+    r.source_key AS right_key,
+    j.verdict,
+    CAST(j.score AS DECIMAL(5, 4)) AS score,
+    j.reason,
+    j.evidence
+FROM i_judgement AS j
+INNER JOIN i_placed AS l ON j.left_rec = l.rec
+INNER JOIN i_placed AS r ON j.right_rec = r.rec
 
 -- :steward_edges
 -- What people decided, beside what the rules found. A `same` in spite of a veto says so.

@@ -71,7 +71,7 @@ CREATE OR REPLACE TEMP MACRO n_numbers(t) AS list_distinct(list_transform(
     regexp_extract_all(n_plain(t), '[0-9A-Z]*[0-9][0-9A-Z]*'), lambda x: ltrim(x, '0')))
 
 -- :measures
--- What a text says of size, side and sterility, as `unit=value`.
+-- What a text says of size, side, sign and sterility, as `unit=value`.
 CREATE OR REPLACE TEMP MACRO n_measures(t) AS list_distinct(flatten([
     flatten(list_transform(
         regexp_extract_all(n_plain(t), '[0-9]+(?:\.[0-9]+)?(?:\s*X\s*[0-9]+(?:\.[0-9]+)?)*\s*(?:MM|CM|INCH|IN|FR|GA|G|ML|CC|L|MCG|MG|KG|OZ|LB|FT|YD)\b'),
@@ -88,6 +88,10 @@ CREATE OR REPLACE TEMP MACRO n_measures(t) AS list_distinct(flatten([
     list_transform(
         regexp_extract_all(n_plain(t), '\b(LEFT|RIGHT|LT|RT|LH|RH)\b', 1),
         lambda x: 'SIDE=' || x[1]
+    ),
+    list_transform(
+        regexp_extract_all(n_plain(t), '(?:^|\s)([+-][0-9]+(?:\.[0-9]+)?)(?:$|[\s,])', 1),
+        lambda x: 'SIGN=' || x
     ),
     list_transform(
         regexp_extract_all(n_plain(t), '\b(NON[\s-]*STERILE|STERILE|UNSTERILE)\b', 1),
@@ -318,3 +322,67 @@ FROM (
     SELECT p.left_rec FROM master.match_pair AS p SEMI JOIN n_touched AS m ON p.right_rec = m.rec WHERE p.domain = $domain
 ) AS now
 WHERE rec NOT IN (SELECT rec FROM n_touched)
+
+-- :forget_domain
+DELETE FROM master.match_pair WHERE domain = $domain
+
+-- :gone
+CREATE OR REPLACE TEMP TABLE n_gone AS
+SELECT hash(source_system, source_key) AS rec FROM i_key
+
+-- :gone_all
+CREATE OR REPLACE TEMP TABLE n_gone AS
+SELECT rec FROM master.match_record WHERE domain = $domain
+UNION
+SELECT hash(source_system, source_key) FROM i_key
+
+-- :new
+-- What the records of i_key say now; a deleted record: what it said when it was deleted. What has no say says nothing.
+CREATE OR REPLACE TEMP TABLE n_new AS
+SELECT
+    hash(r.source_system, r.source_key) AS rec,
+    r.source_system,
+    r.source_key<columns>
+FROM master.record AS r
+SEMI JOIN i_key AS k ON r.source_system = k.source_system AND r.source_key = k.source_key
+INNER JOIN i_source AS y ON r.source_system = y.source_system AND NOT y.is_reference
+INNER JOIN master.statement AS s ON r.source_system = s.source_system AND r.source_key = s.source_key
+WHERE
+    r.domain = $domain
+    AND r.valid_to IS NULL
+    AND s.domain = $domain
+    AND s.fault IS NULL
+    AND s.attribute IN (<read>)
+    AND CASE WHEN r.is_live THEN s.valid_to IS NULL ELSE s.valid_to = r.valid_from END
+GROUP BY r.source_system, r.source_key
+
+-- :paired
+CREATE OR REPLACE TEMP TABLE i_paired AS
+SELECT m.source_system, m.source_key
+FROM master.match_record AS m
+SEMI JOIN n_touched AS t ON m.rec = t.rec
+WHERE m.domain = $domain
+
+-- :reached_pairs
+SELECT least(l.rec, r.rec) AS l, greatest(l.rec, r.rec) AS r, p.score, p.vetoed, p.bits
+FROM master.match_pair AS p
+INNER JOIN (SELECT hash(source_system, source_key) AS h, rec FROM i_rec WHERE NOT is_reference) AS l ON p.left_rec = l.h
+INNER JOIN (SELECT hash(source_system, source_key) AS h, rec FROM i_rec WHERE NOT is_reference) AS r ON p.right_rec = r.h
+WHERE p.domain = $domain
+ORDER BY 1, 2
+
+-- :contradictions
+-- Records that share an identifier although both their codes and their measures differ: one of them has the other's
+-- number. Neither is believed.
+SELECT DISTINCT l.rec AS record, r.rec AS other
+FROM <node> AS l
+INNER JOIN <node> AS r ON l.level = r.level AND l.value_no = r.value_no AND l.rec < r.rec
+INNER JOIN <numbered> AS ln ON l.rec = ln.rec
+INNER JOIN <numbered> AS rn ON r.rec = rn.rec
+INNER JOIN master.match_record AS lm ON lm.domain = $domain AND lm.rec = hash(ln.source_system, ln.source_key)
+INNER JOIN master.match_record AS rm ON rm.domain = $domain AND rm.rec = hash(rn.source_system, rn.source_key)
+WHERE
+    len(lm.codes) > 0
+    AND len(rm.codes) > 0
+    AND NOT list_has_any(lm.codes, rm.codes)
+    AND len(n_conflict(lm.measures, rm.measures)) > 0
