@@ -367,7 +367,7 @@ def master(context: dg.AssetExecutionContext, session: SyncSession) -> Iterator[
         if master_key(domain) not in context.selected_asset_keys:
             continue
         report = session.master(domain)
-        if report.changed_records or is_backfill(context):
+        if report.changed_records or report.decided or is_backfill(context):
             details = {key: value for key, value in asdict(report).items() if key != "domain"}
             yield dg.MaterializeResult(
                 asset_key=master_key(domain), metadata={"dagster/row_count": report.golden, **details}

@@ -54,6 +54,7 @@ class DomainReport:
     minted: int
     merged: int
     findings: int
+    decided: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ import duckdb
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from assets.alerts import notify
+from assets.decided import rulings_of
 from assets.freshness import dq_rows, late_feeds, stale_tables
 from assets.report import DomainReport, FeedReport, SyncReport, TableReport
 from assets.settings import Settings, package_root
@@ -37,13 +38,16 @@ from connectors.network import Network
 from connectors.registry import connector_for, reader_for
 from expectations.gate import DqResult, rows_of, validate, warm_up
 from expectations.promise import TablePromise, load_promises
+from mastering.decisions import Ruling
 from mastering.engine import MasterOutcome, master_domain
+from mastering.ledger import Ledger as IdLedger
 from mastering.rules import DomainRules, load_domains
 from store.candidate import Candidate, Publication
 from store.control import Control, Ledger
 from store.intake import Intake, Site, load_shapes
 from store.landing import Landing
 from store.publish import Publisher, current, read_current, versions
+from store.review import write_queue
 from store.staging import FeedStaged, feed_state, stage_feed
 from store.versions import database_path
 from store.working import Working, quote
@@ -96,6 +100,7 @@ class SyncSession:
         self.enabled = _enabled(self.network, catalogue)
         self.selected = _selected(self.enabled, feeds, cadence) if pulls else []
         self.report = SyncReport(run_id or uuid.uuid4().hex[:12], self.network.network, cadence)
+        self._domains_folder = package_root() / "mastering" / "domains"
         self._intake_ready = False
         self._checks_expected = False
         self._again: dict[FeedId, list[str]] = {}
@@ -122,7 +127,7 @@ class SyncSession:
     @cached_property
     def domains(self) -> dict[str, DomainRules]:
         """The domain rules by name."""
-        return load_domains(package_root() / "mastering" / "domains")
+        return load_domains(self._domains_folder)
 
     @cached_property
     def promises(self) -> dict[str, TablePromise]:
@@ -132,7 +137,7 @@ class SyncSession:
     @cached_property
     def intake(self) -> Intake:
         """Everything that supplies the intake shapes in this network."""
-        shapes = load_shapes(package_root() / "assets" / "intake", package_root() / "mastering" / "domains")
+        shapes = load_shapes(package_root() / "assets" / "intake", self._domains_folder)
         sites = {name: Site(source.timezone, source.facility) for name, source in self.network.sources.items()}
         return Intake(shapes, self.enabled, self.settings.feeds, sites)
 
@@ -361,34 +366,50 @@ class SyncSession:
     def master(self, domain: str) -> DomainReport:
         """Bring one domain's statements, identities and golden records up to what is staged."""
         self.progress(f"mastering {domain}")
-        self._prepare_intake()
-        con = self.working.con
+        self.prepare_intake()
         with self.working.transaction() as seq:
-            con.execute(
-                "CREATE TABLE IF NOT EXISTS master.progress (domain VARCHAR NOT NULL, change_seq BIGINT NOT NULL)"
-            )
-            done = con.execute("SELECT change_seq FROM master.progress WHERE domain = ?", [domain]).fetchall()
-            anew = self.working.meta(_mastered(domain)) != self._made_from(domain)
-            outcome = master_domain(
-                con,
-                self.domains[domain],
-                lambda at: self.intake.intake_sql(domain, at),
-                self.intake.change_points(con, domain, done[0][0] if done and not anew else 0),
-                Ledger(self.control),
-                seq,
-                datetime.now(UTC),
-                source_systems={source: system for source, (system, _) in self.enabled.items()},
-                secret_key=home_secret(self.settings.home),
-                anew=anew,
-            )
-            if outcome.vanished:
-                self._renew_identity(domain)
-            self.working.set_meta(_mastered(domain), self._made_from(domain))
-            con.execute("DELETE FROM master.progress WHERE domain = ?", [domain])
-            con.execute("INSERT INTO master.progress VALUES (?, ?)", [domain, seq])
+            outcome = self.master_with(domain, seq, Ledger(self.control), self.rulings(domain))
         report = _domain_report(outcome)
         self.report.domains.append(report)
         return report
+
+    def rulings(self, domain: str) -> list[Ruling]:
+        """The decisions in force on a domain."""
+        return rulings_of(self.control.decisions(domain))
+
+    def master_with(self, domain: str, seq: int, ledger: IdLedger, rulings: Sequence[Ruling]) -> MasterOutcome:
+        """Master a domain under these decisions, inside the transaction that the caller holds."""
+        con = self.working.con
+        con.execute("CREATE TABLE IF NOT EXISTS master.progress (domain VARCHAR NOT NULL, change_seq BIGINT NOT NULL)")
+        done = con.execute("SELECT change_seq FROM master.progress WHERE domain = ?", [domain]).fetchall()
+        anew = self.working.meta(_mastered(domain)) != self._made_from(domain)
+        outcome = master_domain(
+            con,
+            self.domains[domain],
+            lambda at: self.intake.intake_sql(domain, at),
+            self.intake.change_points(con, domain, done[0][0] if done and not anew else 0),
+            ledger,
+            seq,
+            datetime.now(UTC),
+            source_systems={source: system for source, (system, _) in self.enabled.items()},
+            secret_key=home_secret(self.settings.home),
+            anew=anew,
+            rulings=rulings,
+        )
+        if outcome.vanished:
+            self._renew_identity(domain)
+        self.working.set_meta(_mastered(domain), self._made_from(domain))
+        con.execute("DELETE FROM master.progress WHERE domain = ?", [domain])
+        con.execute("INSERT INTO master.progress VALUES (?, ?)", [domain, seq])
+        return outcome
+
+    def use_domains(self, folder: Path) -> None:
+        """Go on with other domain files, and with intake views that fit them."""
+        self._domains_folder = folder
+        for room in ("domains", "intake"):
+            self.__dict__.pop(room, None)
+        self._intake_ready = False
+        self.prepare_intake()
 
     def _made_from(self, domain: str) -> str:
         """What a domain follows from beside changed rows: which working database, and what supplies it.
@@ -410,7 +431,7 @@ class SyncSession:
         for one in standing:
             self.working.set_meta(_mastered(one), self._made_from(one))
 
-    def _prepare_intake(self) -> None:
+    def prepare_intake(self) -> None:
         """The intake views fit the staged tables, once per sync."""
         if not self._intake_ready:
             self.intake.create_views(self.working.con)
@@ -428,11 +449,13 @@ class SyncSession:
 
     def conform(self) -> list[TableReport]:
         """Bring every conformed table of the candidate up to date; returns those that changed."""
-        self._prepare_intake()
+        self.prepare_intake()
         for table in self.candidate.order:
             self.progress(f"building {table}")
             built = self.candidate.build(table)
             self.report.tables.append(TableReport(table, built.mode, built.rows_after, built.inserted, built.deleted))
+        if self.candidate.has_work:
+            write_queue(self.working, self.promises)
         return [table for table in self.report.tables if table.inserted or table.deleted]
 
     def validate(self) -> dict[str, list[DqResult]]:
@@ -481,6 +504,7 @@ class SyncSession:
                 "run": self.control.runs(),
                 "dq_result": self.control.dq_results(),
                 "publication": self.control.publications(),
+                "decision": self.control.decision_table(),
             },
             decision_head=self.control.decision_head(),
         )
@@ -608,4 +632,5 @@ def _domain_report(outcome: MasterOutcome) -> DomainReport:
         minted=outcome.minted,
         merged=outcome.merged,
         findings=sum(outcome.findings.values()),
+        decided=outcome.decided,
     )

@@ -6,18 +6,15 @@ Heavy libraries are imported by the command that needs them, so that `concord qu
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from connectors.errors import ConcordError
-
-#: Columns of a line where the output is no terminal (a log, a pipe).
-PIPE_WIDTH = 120
+from pipelines.options import HomeOption, NetworkOption, err, examples, out
+from pipelines.steward_commands import master_app, steward_app
 
 app = typer.Typer(
     name="concord",
@@ -32,22 +29,8 @@ alerts_app = typer.Typer(help="Problems that syncs met: one alert each, until it
 app.add_typer(feeds_app, name="feeds")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(alerts_app, name="alerts")
-
-out = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH)
-err = Console(stderr=True)
-
-
-def examples(*commands: str) -> str:
-    """The end of a help text: commands that work as they stand."""
-    return "\n\n".join(["Examples:", *(f"  {command}" for command in commands)])
-
-
-NetworkOption = Annotated[
-    str | None, typer.Option("--network", "-n", help="Network name or file. Default: CONCORD_NETWORK, else sample.")
-]
-HomeOption = Annotated[
-    Path | None, typer.Option("--home", help="Folder of all state. Default: CONCORD_HOME, else ./var.")
-]
+app.add_typer(steward_app, name="steward")
+app.add_typer(master_app, name="master")
 
 
 @app.command(

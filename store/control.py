@@ -216,6 +216,18 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposal:
+    """A decision that is yet to be written; see `Decision`."""
+
+    who: str
+    domain: str
+    kind: str
+    payload: Mapping[str, Any]
+    reason: str
+    supersedes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Waiver:
     """One waiver: `reject_id` of a single reject, or `rule_id` of a guard that refused a whole delivery."""
 
@@ -358,24 +370,24 @@ class Control:
         supersedes: int | None = None,
     ) -> Decision:
         """Append a decision to the chain. Raises ConcordError when `supersedes` is no open decision."""
+        return self.decide_all([Proposal(who, domain, kind, payload, reason, supersedes)])[0]
+
+    def decide_all(self, proposals: Sequence[Proposal]) -> list[Decision]:
+        """Append decisions to the chain, in this order: all of them or, where one is refused, none.
+
+        Raises ConcordError when a `supersedes` is no open decision.
+        """
+        made: list[dict[str, Any]] = []
         with self.write() as con:
-            if supersedes is not None:
-                _check_open(con, supersedes)
             last, prev_hash = _head(con)
-            fields: dict[str, Any] = {
-                "id": last + 1,
-                "ts": _now(),
-                "who": who,
-                "domain": domain,
-                "kind": kind,
-                "payload": json.dumps(dict(payload), sort_keys=True, ensure_ascii=True),
-                "reason": reason,
-                "supersedes": supersedes,
-                "prev_hash": prev_hash,
-            }
-            fields["hash"] = _chain_hash(fields)
-            con.execute(_decision.insert().values(**fields))
-        return _as_decision(fields)
+            for number, proposal in enumerate(proposals, start=last + 1):
+                if proposal.supersedes is not None:
+                    _check_open(con, proposal.supersedes)
+                fields = _decision_fields(number, proposal, prev_hash)
+                con.execute(_decision.insert().values(**fields))
+                made.append(fields)
+                prev_hash = fields["hash"]
+        return [_as_decision(fields) for fields in made]
 
     def decisions(self, domain: str | None = None, *, include_superseded: bool = False) -> list[Decision]:
         """Decisions in the order they were made; only those in force, unless `include_superseded`."""
@@ -387,6 +399,19 @@ class Control:
             query = query.where(~sa.exists().where(later.c.supersedes == _decision.c.id))
         with self.read() as con:
             return [_as_decision(dict(row)) for row in con.execute(query).mappings()]
+
+    def decision_table(self) -> pa.Table:
+        """Every decision ever made, as `ops.decision` publishes them: who, what, why, and what took its place."""
+        later = _decision.alias()
+        query = (
+            sa.select(_decision, later.c.id.label("superseded_by"))
+            .outerjoin(later, later.c.supersedes == _decision.c.id)
+            .order_by(_decision.c.id)
+        )
+        with self.read() as con:
+            rows = [dict(row) for row in con.execute(query).mappings()]
+        shown = [row | {"decision_id": row["id"], "decided_ts": row["ts"], "what": row["payload"]} for row in rows]
+        return pa.Table.from_pylist(shown, _DECISIONS)
 
     def verify_decisions(self) -> int:
         """Check the whole chain and return its length.
@@ -614,6 +639,20 @@ _PUBLICATIONS = pa.schema(
         ("decision_head", pa.string()),
     ]
 )
+_DECISIONS = pa.schema(
+    [
+        ("decision_id", pa.int64()),
+        ("decided_ts", _TIME),
+        ("who", pa.string()),
+        ("domain", pa.string()),
+        ("kind", pa.string()),
+        ("what", pa.string()),
+        ("reason", pa.string()),
+        ("supersedes", pa.int64()),
+        ("superseded_by", pa.int64()),
+        ("hash", pa.string()),
+    ]
+)
 _DQ_RESULTS = pa.schema(
     [
         ("run_id", pa.string()),
@@ -791,6 +830,22 @@ def _check_open(con: sa.Connection, decision_id: int) -> None:
     if there is None or later is not None:
         state = "does not exist" if there is None or later is None else f"was superseded by decision {later[0]}"
         raise ConcordError(f"decision {decision_id} {state}", hint="List the decisions in force and choose one of them")
+
+
+def _decision_fields(number: int, proposal: Proposal, prev_hash: str) -> dict[str, Any]:
+    """The row of a decision, its hash included."""
+    fields: dict[str, Any] = {
+        "id": number,
+        "ts": _now(),
+        "who": proposal.who,
+        "domain": proposal.domain,
+        "kind": proposal.kind,
+        "payload": json.dumps(dict(proposal.payload), sort_keys=True, ensure_ascii=True),
+        "reason": proposal.reason,
+        "supersedes": proposal.supersedes,
+        "prev_hash": prev_hash,
+    }
+    return fields | {"hash": _chain_hash(fields)}
 
 
 def _chain_hash(fields: Mapping[str, Any]) -> str:

@@ -144,14 +144,30 @@ def rows_of(con: duckdb.DuckDBPyConnection, relation: str) -> int:
 
 
 def attention(con: duckdb.DuckDBPyConnection) -> str:
-    """Signature of what people should look at: rejects with their state, and quarantined deliveries."""
+    """Signature of what people should look at: rejects with their state, quarantined deliveries, findings, cases."""
     [(rejects,)] = con.execute(
         "SELECT count(*) || ':' || coalesce(sum(hash(reject_id, state)), 0) FROM ops.rejected_record"
     ).fetchall()
     [(deliveries,)] = con.execute(
         "SELECT count(*) || ':' || coalesce(sum(hash(delivery_id)), 0) FROM ops.delivery WHERE state = 'quarantined'"
     ).fetchall()
-    return f"{rejects}|{deliveries}"
+    return f"{rejects}|{deliveries}|{_queue(con)}"
+
+
+def _queue(con: duckdb.DuckDBPyConnection) -> str:
+    """Signature of findings, cases and decisions; nothing where nothing was mastered yet."""
+    held = con.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database() AND schema_name = 'master' "
+        "AND table_name IN ('finding', 'review', 'ruling') ORDER BY table_name"
+    ).fetchall()
+    signatures = []
+    for (name,) in held:
+        [(rows,)] = con.execute(
+            f"SELECT count(*) || ':' || coalesce(sum(hash(t)), 0) FROM "
+            f"(SELECT * EXCLUDE (_change_seq) FROM {quoted('master', name)}) AS t"
+        ).fetchall()
+        signatures.append(f"{name}:{rows}")
+    return "|".join(signatures)
 
 
 def _with_inputs(con: duckdb.DuckDBPyConnection, promise: TablePromise, sql: str, basis: TableBasis) -> TableBasis:

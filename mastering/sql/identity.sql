@@ -262,13 +262,19 @@ INNER JOIN i_identifier AS i ON e.identifier = i.identifier
 WHERE e.domain = $domain AND i.veto AND e.fault IS NULL AND NOT e.is_poisoned
 
 -- :pointed
--- Clusters that the values of a reference record point to.
+-- Clusters that the values of a reference record point to. Those of a record that stands alone point nowhere.
 CREATE OR REPLACE TEMP TABLE i_pointed AS
 SELECT DISTINCT r.rec, c.cluster
 FROM i_node AS r
 INNER JOIN i_node AS n ON r.level = n.level AND r.value_no = n.value_no AND NOT n.is_reference
 INNER JOIN i_cluster AS c ON n.rec = c.rec
-WHERE r.is_reference
+WHERE
+    r.is_reference
+    AND n.rec NOT IN (
+        SELECT m.rec
+        FROM i_rec AS m
+        INNER JOIN i_alone AS a ON m.source_system = a.source_system AND m.source_key = a.source_key
+    )
 
 -- :pointed_vetoes
 -- In steps, so that no order of joins can go through the identifier alone.
