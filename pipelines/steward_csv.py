@@ -44,17 +44,33 @@ def run_export(home: Path | None, domain: str | None, decisions: bool, target: P
         (DECISION_COLUMNS, _decisions(folder, domain)) if decisions else (CASE_COLUMNS, _cases(folder, domain))
     )
     written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\n")
+    # Carriage return and line feed, so that either within a cell puts the cell in quotes.
+    writer = csv.writer(written, lineterminator="\r\n")
     writer.writerow(columns)
     count = 0
     for row in rows:
-        writer.writerow([harmless(row.get(name, "")) for name in columns])
+        writer.writerow([neutral(row.get(name, "")) for name in columns])
         count += 1
     if target is None:
         sys.stdout.write(written.getvalue())
         return
-    target.write_text(written.getvalue(), encoding="utf-8")
+    target.write_bytes(written.getvalue().encode("utf-8"))
     line(out, f"{count} rows in {target}")
+
+
+def neutral(cell: object) -> object:
+    """A cell as a spreadsheet may see it; `meant` gives back what it was."""
+    return f"'{cell}" if isinstance(cell, str) and _is_odd(cell) else cell
+
+
+def meant(cell: str) -> str:
+    """A cell without the apostrophe that kept a spreadsheet from running it."""
+    return cell[1:] if cell.startswith("'") and _is_odd(cell[1:]) else cell
+
+
+def _is_odd(text: str) -> bool:
+    """Whether a spreadsheet would run the text, or it looks like one that was kept from that."""
+    return harmless(text) != text or (text.startswith("'") and _is_odd(text[1:]))
 
 
 def _cases(home: Path, domain: str | None) -> Iterator[dict[str, object]]:
@@ -134,7 +150,7 @@ def _once(wanted: list[steward.Wanted]) -> list[steward.Wanted]:
 def _rows(source: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
     """Line on which a row begins, and its cells by column, as they were before they were made harmless."""
     try:
-        text = source.read_text("utf-8-sig")
+        text = source.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             f"cannot be read: {error}", location=str(source), hint="Give a CSV in UTF-8"
@@ -152,7 +168,7 @@ def _rows(source: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
                         location=f"{source}:{begins}",
                         hint="Nothing was taken",
                     )
-                yield begins, {name: _meant(cell) for name, cell in zip(header, cells, strict=True)}
+                yield begins, {name: meant(cell) for name, cell in zip(header, cells, strict=True)}
             begins = reader.line_num + 1
     except csv.Error as error:
         raise ConfigurationError(f"no CSV: {error}", location=f"{source}:{reader.line_num}") from error
@@ -168,12 +184,6 @@ def _check_header(source: Path, header: list[str]) -> None:
             location=f"{source}:1",
             hint=f"Columns: {', '.join(CASE_COLUMNS)}",
         )
-
-
-def _meant(cell: str) -> str:
-    """A cell without the apostrophe that kept a spreadsheet from running it."""
-    bare = cell.removeprefix("'")
-    return bare if bare != cell and harmless(bare) != bare else cell
 
 
 def _wanted(home: Path, row: Mapping[str, str], who: str) -> steward.Wanted | None:

@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from connectors.errors import ConcordError, ConfigurationError
-from store.control import BrokenChain, Control
+from store.control import BrokenChain, Control, Proposal
 
 
 @pytest.fixture
@@ -257,3 +257,31 @@ with control.write() as con:
     assert subprocess.run([sys.executable, "-c", program]).returncode == -9
     with Control.open(f"sqlite:///{path}") as control:
         assert control.ledger.mint("item", [("erp", "3"), ("erp", "1")]) == [2, 1]
+
+
+# -- several decisions at once ----------------------------------------------------------------------
+
+
+def some(*kinds: str, supersedes: int | None = None) -> list[Proposal]:
+    return [Proposal("kim", "item", kind, {"left": ["erp", "ä"]}, "why", supersedes) for kind in kinds]
+
+
+def test_a_bulk_of_decisions_is_taken_or_refused_as_a_whole(either: Control) -> None:
+    made = either.decide_all(some("same", "different"))
+    assert [one.id for one in made] == [1, 2]
+    assert made[1].prev_hash == made[0].hash
+    with pytest.raises(ConcordError, match="decision 9 does not exist"):
+        either.decide_all([*some("split"), *some("undo", supersedes=9)])
+    assert [one.kind for one in either.decisions()] == ["same", "different"]
+    assert either.verify_decisions() == 2
+
+
+def test_the_table_of_decisions_says_what_took_the_place_of_what(either: Control) -> None:
+    either.decide_all(some("same", "split"))
+    either.decide_all(some("undo", supersedes=1))
+    table = either.decision_table()
+    assert table["decision_id"].to_pylist() == [1, 2, 3]
+    assert table["superseded_by"].to_pylist() == [3, None, None]
+    assert table["supersedes"].to_pylist() == [None, None, 1]
+    assert table["what"].to_pylist()[0] == '{"left": ["erp", "\\u00e4"]}'
+    assert either.decide_all([]) == []

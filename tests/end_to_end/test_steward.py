@@ -1,0 +1,137 @@
+"""A steward at work on a synced home: sees a case, looks ahead, decides, is killed, takes it back."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from sample_network.generate import generate
+from tests.end_to_end.harness import ROOT, Home
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """The sample network with an item in the warehouse that has one item's GTIN and another one's number."""
+    home = Home(tmp_path_factory.mktemp("steward") / "home", env={"CONCORD_WHO": "kim"})
+    generate(home.path / "sample")
+    items = home.path / "sample" / "warehouse" / "items_20260105.csv"
+    stored = list(csv.DictReader(items.open(encoding="utf-8", newline="")))
+    north = home.path / "sample" / "north_inventory" / "items_20260105.csv"
+    elsewhere = {row["network_item_no"] for row in csv.DictReader(north.open(encoding="utf-8", newline=""))}
+    number = min(elsewhere - {"", *(row["network_item_no"] for row in stored)})
+    with items.open("a", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerow(["ODD", "Odd one", "EA", stored[0]["gtin"], number])
+    home.sync()
+    return home
+
+
+def cases(home: Home) -> list[str]:
+    """Ids of the open cases of the odd item."""
+    found = home.query("SELECT case_id FROM ops.review WHERE kind = 'vetoed_match' AND 'ODD' IN (left_key, right_key)")
+    return [str(row[0]) for row in found]
+
+
+def test_a_case_is_looked_at_decided_and_taken_back(home: Home, tmp_path: Path) -> None:
+    [case] = cases(home)
+    before, ids = home.content_hash, home.query("SELECT * FROM conformed.bridge_item_xref ORDER BY ALL")
+    assert case in home.run("steward", "list").stdout
+    assert "gtin" in home.run("steward", "show", case).stdout
+    ahead = home.run("steward", "accept", case, "--reason", "same", "--dry-run").stdout
+    assert "item: 1 merged, 0 split" in ahead
+    assert "0 decisions in force" in home.run("steward", "list", "--decisions").stdout
+
+    sheet = tmp_path / "cases.csv"
+    home.run("steward", "export", "--out", str(sheet))
+    fill_in(sheet, case, "perhaps")
+    refused = home.run("steward", "import", str(sheet), check=1).stderr
+    assert f"{sheet}:2: column decision: 'perhaps' is none" in refused
+    assert "no decision was taken" in refused
+    fill_in(sheet, case, "reject")
+    assert "item different" in home.run("steward", "import", str(sheet)).stdout
+    assert "already decided" in home.run("steward", "import", str(sheet)).stdout
+    vendor = ("override", "supplier", "legacy_erp:V1001", "legal_name", "=Acme, Inc.", "--reason", "letterhead")
+    assert "decision 2" in home.run("steward", *vendor).stdout
+
+    home.sync(check=-9, CONCORD_CRASH_AT="working.before_commit")
+    assert home.content_hash == before
+    assert "published version 2" in home.sync().stdout
+    assert cases(home) == []
+    why = home.run("explain", "dim_supplier", "legacy_erp:V1001", "legal_name").stdout
+    assert "legal_name = =Acme, Inc." in why
+    assert "override by kim (decision 2): letterhead" in why
+    assert home.query("SELECT who, kind FROM ops.decision ORDER BY decision_id") == [
+        ("kim", "different"),
+        ("kim", "override"),
+    ]
+    assert '"\'=Acme, Inc."' in home.run("steward", "export", "--decisions").stdout
+
+    decided = home.content_hash
+    home.run("rebuild")
+    assert home.content_hash == decided
+    for number in ("1", "2"):
+        home.run("steward", "undo", number, "--reason", "training")
+    assert "is not in force" in home.run("steward", "undo", "1", "--reason", "again", check=1).stderr
+    home.sync()
+    assert home.content_hash == before
+    assert home.query("SELECT * FROM conformed.bridge_item_xref ORDER BY ALL") == ids
+    assert "nothing to do" in home.sync().stdout
+
+
+def fill_in(path: Path, case: str, decision: str) -> None:
+    """The steward's work in the spreadsheet."""
+    rows = list(csv.DictReader(path.open(encoding="utf-8", newline="")))
+    for row in rows:
+        if row["case_id"] == case:
+            row |= {"decision": decision, "reason": "two sizes"}
+    rows.sort(key=lambda row: row["case_id"] != case)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def test_changed_rules_show_what_they_would_do(home: Home, tmp_path: Path) -> None:
+    folder = tmp_path / "rules"
+    shutil.copytree(ROOT / "mastering" / "domains", folder)
+    assert "item: nothing changes" in home.run("master", "diff", str(folder)).stdout
+    item = folder / "item.yml"
+    item.write_text(item.read_text().replace("GTIN of the base unit, veto: true", "GTIN of the base unit, veto: false"))
+    before = home.content_hash
+    shown = home.run("master", "diff", str(folder)).stdout
+    assert "item: 1 merged, 0 split" in shown
+    assert "become" in shown
+    assert home.content_hash == before
+    assert "nothing to do" in home.sync().stdout
+
+
+def test_mistakes_are_one_clear_line(home: Home) -> None:
+    for words, said in (
+        (("accept", "000000000000", "--reason", "x"), "there is no open case '000000000000'"),
+        (("split", "item", "legacy_erp:none", "--reason", "x"), "there is no item legacy_erp:none"),
+        (("split", "colour", "legacy_erp:1", "--reason", "x"), "there is no domain 'colour'"),
+        (("split", "item", "1", "--reason", "x"), "'1' is no record"),
+        (("undo", "77", "--reason", "x"), "decision 77 does not exist"),
+        (("override", "supplier", "legacy_erp:V1001", "onboarded_date", "soon", "--reason", "x"), "not exactly a DATE"),
+        (
+            ("override", "supplier", "legacy_erp:V1001", "legal_name", "B", "--expect", "C", "--reason", "x"),
+            "and not 'C'",
+        ),
+    ):
+        failed = home.run("steward", *words, check=1).stderr
+        assert said in failed
+        assert "Traceback" not in failed
+
+
+def test_an_edited_decision_is_found(home: Home, tmp_path: Path) -> None:
+    copy = Home(tmp_path / "copy", env=home.env)
+    copy.path.mkdir()
+    copy.run("steward", "verify")
+    with sqlite3.connect(copy.path / "control.sqlite") as con:
+        con.execute("DROP TRIGGER decision_no_update")
+        row = [1, "2026-01-01 00:00:00.000000", "kim", "item", "split", "{}", "x", None, "0" * 64, "1" * 64]
+        con.execute(f"INSERT INTO decision VALUES ({', '.join('?' * len(row))})", row)
+    assert "decision 1 was edited" in copy.run("steward", "verify", check=1).stderr
