@@ -74,3 +74,28 @@ CREATE TABLE ops.rejected_record (
     recorded_ts TIMESTAMPTZ NOT NULL,
     change_seq BIGINT NOT NULL
 );
+
+-- Open cases and findings as they are published; `store.review` makes both anew.
+CREATE TABLE ops.review (
+    domain VARCHAR NOT NULL,
+    case_id VARCHAR NOT NULL,
+    kind VARCHAR NOT NULL,
+    left_source VARCHAR,
+    left_key VARCHAR,
+    right_source VARCHAR,
+    right_key VARCHAR,
+    attribute VARCHAR,
+    reason VARCHAR NOT NULL,
+    evidence VARCHAR NOT NULL,
+    score DECIMAL(5, 4),
+    spend_amount DECIMAL(18, 4) NOT NULL,
+    open_order_lines BIGINT NOT NULL,
+    first_seen TIMESTAMPTZ NOT NULL
+);
+CREATE TABLE ops.master_finding (
+    domain VARCHAR NOT NULL,
+    kind VARCHAR NOT NULL,
+    key VARCHAR NOT NULL,
+    detail VARCHAR NOT NULL,
+    first_seen TIMESTAMPTZ NOT NULL
+);
