@@ -43,6 +43,7 @@ sys.path.insert(0, str(ROOT))
 from mastering.matching.batch import Matched, match  # noqa: E402
 from mastering.matching.judge import Guards, Pairs, judge  # noqa: E402
 from mastering.matching.pairs import prepare_pairs, update_pairs  # noqa: E402
+from mastering.report import agreement  # noqa: E402
 from mastering.rules import DomainRules, load_domains  # noqa: E402
 from mastering.sqlfile import quoted  # noqa: E402
 
@@ -203,20 +204,14 @@ def _add_rows(
 
 def judged(found: list[int], truth: list[str]) -> dict[str, float]:
     """Pairwise and B-cubed precision, recall and F1; the largest cluster and its number of true things."""
-    both = Counter(zip(found, truth, strict=True))
-    clusters, things = Counter(found), Counter(truth)
-    pairs = sum(n * (n - 1) // 2 for n in both.values())
-    told = sum(n * (n - 1) // 2 for n in clusters.values())
-    right = sum(n * (n - 1) // 2 for n in things.values())
-    size = len(found)
-    precision = sum(n * n / clusters[c] for (c, _), n in both.items()) / size
-    recall = sum(n * n / things[t] for (_, t), n in both.items()) / size
+    one = agreement(found, truth)
+    clusters = Counter(found)
+    both = set(zip(found, truth, strict=True))
     largest, held = clusters.most_common(1)[0]
-    figures = {"precision": pairs / max(1, told), "recall": pairs / max(1, right)}
-    figures["f1"] = 2 * pairs / max(1, told + right)
-    figures |= {"bcubed_precision": precision, "bcubed_recall": recall}
-    figures["bcubed_f1"] = 2 * precision * recall / (precision + recall)
-    figures |= {"largest": held, "things_in_largest": sum(1 for c, _ in both if c == largest), "records": size}
+    figures = {"precision": one.precision, "recall": one.recall, "f1": one.f1}
+    figures |= {"bcubed_precision": one.bcubed_precision, "bcubed_recall": one.bcubed_recall}
+    figures["bcubed_f1"] = one.bcubed_f1
+    figures |= {"largest": held, "things_in_largest": sum(1 for c, _ in both if c == largest), "records": len(found)}
     return figures
 
 
@@ -350,12 +345,12 @@ def change() -> dict[str, float]:
         con = duckdb.connect(
             f"{folder}/working.duckdb", config={"preserve_insertion_order": False, "memory_limit": "1500MB"}
         )
-        con.register("given", rows.append_column("at", pa.array(range(base + changed))))
+        con.register("given", rows.append_column("place", pa.array(range(base + changed))))
         con.execute("CREATE SCHEMA master")
         told = f"SELECT hash(source_system, source_key) AS rec, source_system, source_key, {columns} FROM given"
-        con.execute(f"CREATE TABLE later AS {told} WHERE at >= {base}")
+        con.execute(f"CREATE TABLE later AS {told} WHERE place >= {base}")
         # The changed ones were there before, with other texts.
-        con.execute(f"CREATE TEMP TABLE n_new AS {told} WHERE at < {base - changed}")
+        con.execute(f"CREATE TEMP TABLE n_new AS {told} WHERE place < {base - changed}")
         before = ", ".join(
             "upper(description) || ' OLD' AS description" if n == "description" else quoted(n)
             for n in sorted(matching.read)

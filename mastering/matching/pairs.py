@@ -74,28 +74,31 @@ def update_pairs(con: Connection, domain: str, matching: Matching, *, floor: flo
 
 
 def _compare(con: Connection, matching: Matching, values: dict[str, Any], affected: int) -> None:
+    """Candidates and their scores, in parts that bound the memory; a small change is one part."""
     for step in ("live_keys", "other_keys"):
         run(con, f"matching.{step}", {}, values)
+    parts = affected // _PASS + 1
+    bound = [values | {"parts": parts, "part": part} for part in range(parts)]
     names = {
         "values": involved_sql(matching),
         "part_share": code_share("m.part", "c.holders"),
         "part_key": code_key("m.part"),
         "comparisons": comparisons_sql(matching),
         "shared_key": code_key("p.shared.code"),
+        "who": "SELECT rec FROM n_live UNION SELECT rec FROM n_other",
     }
+    if parts == 1:
+        run(con, "matching.candidates", {}, bound[0])
+        names["who"] = "SELECT left_rec FROM n_pair UNION SELECT right_rec FROM n_pair"
     run(con, "matching.involved", names, values)
-    texts = {
-        place: _text_vectors(con, matching, place, values)
-        for place, one in enumerate(matching.compare.values(), start=1)
-        if one.kind == "words"
-    }
-    parts = affected // _PASS + 1
-    for part in range(parts):
-        bound = values | {"parts": parts, "part": part}
-        run(con, "matching.candidates", {}, bound)
-        found = arrow(con, "matching.compared", names, bound)
+    places = [place for place, one in enumerate(matching.compare.values(), start=1) if one.kind == "words"]
+    texts = {place: _text_vectors(con, matching, place, values) for place in places}
+    for part in bound:
+        if parts > 1:
+            run(con, "matching.candidates", {}, part)
+        found = arrow(con, "matching.compared", names, part)
         keep(con, "n_scored", _scored(matching, found, texts, values["floor"]))
-        run(con, "matching.keep_pairs", {}, bound)
+        run(con, "matching.keep_pairs", {}, part)
 
 
 def _text_vectors(con: Connection, matching: Matching, place: int, values: dict[str, Any]) -> Any:  # noqa: ANN401

@@ -241,7 +241,7 @@ SELECT
     m.measures<values>
 FROM master.match_record AS m
 LEFT JOIN (SELECT key, holders FROM master.match_count WHERE domain = $domain) AS c ON <part_key> = c.key
-WHERE m.domain = $domain AND m.rec IN (SELECT rec FROM n_live UNION SELECT rec FROM n_other)
+WHERE m.domain = $domain AND m.rec IN (<who>)
 
 -- :text_words
 -- The words of each different text of one comparison, with the number of records that have them.
