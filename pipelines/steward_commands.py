@@ -16,7 +16,7 @@ from pipelines.options import HomeOption, NetworkOption, err, examples, out
 steward_app = typer.Typer(
     help="Decisions on master data: what is one, what is not, which value stands.", no_args_is_help=True
 )
-master_app = typer.Typer(help="Master data rules: what a change would do.", no_args_is_help=True)
+master_app = typer.Typer(help="Master data: how right it is, what changed rules would do.", no_args_is_help=True)
 
 Reason = Annotated[str, typer.Option(help="Why; kept with the decision for ever.")]
 Who = Annotated[
@@ -265,3 +265,19 @@ def master_diff(
     from pipelines import stewardship
 
     stewardship.print_diff(network, home, folder, out)
+
+
+@master_app.command(
+    "report", epilog=examples("concord master report", "concord master report --truth simulated/truth.duckdb")
+)
+def master_report(
+    truth: Annotated[Path | None, typer.Option(help="Truth file that `concord sample` wrote.")] = None,
+    home: HomeOption = None,
+) -> None:
+    """Golden records, cases per 1,000 records, largest clusters; with a truth, precision and recall."""
+    from assets.settings import load_settings
+    from pipelines.master_report import run_report
+
+    if truth is not None and not truth.exists():
+        raise typer.BadParameter(f"{truth} is not there")
+    run_report(load_settings(None, home).home, truth, out)
