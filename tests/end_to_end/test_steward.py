@@ -58,7 +58,10 @@ def test_a_case_is_looked_at_decided_and_taken_back(home: Home, tmp_path: Path) 
 
     home.sync(check=-9, CONCORD_CRASH_AT="working.before_commit")
     assert home.content_hash == before
-    assert "published version 2" in home.sync().stdout
+    # From nothing but landing and the control database; taking the decisions back goes the way of a change.
+    again = home.run("rebuild").stdout
+    assert "published version 2" in again
+    assert "warning: master_finding: expected_empty" in again
     assert cases(home) == []
     why = home.run("explain", "dim_supplier", "legacy_erp:V1001", "legal_name").stdout
     assert "legal_name = =Acme, Inc." in why
@@ -69,16 +72,12 @@ def test_a_case_is_looked_at_decided_and_taken_back(home: Home, tmp_path: Path) 
     ]
     assert '"\'=Acme, Inc."' in home.run("steward", "export", "--decisions").stdout
 
-    decided = home.content_hash
-    home.run("rebuild")
-    assert home.content_hash == decided
     for number in ("1", "2"):
         home.run("steward", "undo", number, "--reason", "training")
     assert "is not in force" in home.run("steward", "undo", "1", "--reason", "again", check=1).stderr
     home.sync()
     assert home.content_hash == before
     assert home.query("SELECT * FROM conformed.bridge_item_xref ORDER BY ALL") == ids
-    assert "nothing to do" in home.sync().stdout
 
 
 def fill_in(path: Path, case: str, decision: str) -> None:

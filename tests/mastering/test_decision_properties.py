@@ -53,7 +53,7 @@ def rebuilt(world: World) -> World:
     return fresh
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(events=EVENTS, decisions=st.lists(DECISIONS, min_size=1, max_size=5), data=st.data())
 def test_any_interleaving_gives_the_state_of_a_rebuild(
     events: list[Event], decisions: list[Decided], data: st.DataObject
@@ -73,7 +73,7 @@ def test_any_interleaving_gives_the_state_of_a_rebuild(
     assert world.touched() == {}
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(events=EVENTS, decisions=st.lists(DECISIONS, min_size=1, max_size=4))
 def test_taking_every_decision_back_leaves_no_trace(events: list[Event], decisions: list[Decided]) -> None:
     world = World(rules=SMALL)
