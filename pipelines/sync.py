@@ -85,6 +85,8 @@ def run_sync(
     with watched(out) as progress:
         report = execute(settings, cadence, feeds, progress)
     print_summary(report, settings, out)
+    if not feeds:
+        print_score(report, settings, out)
     return report.exit_code
 
 
@@ -96,6 +98,29 @@ def make_sample(settings: Settings, out: Console) -> None:
     if load_network(settings.network_path).sample and not target.exists():
         out.print("making the extracts of the sample network")
         generate(target)
+
+
+def truth_of(settings: Settings) -> Path | None:
+    """The truth file of a simulated network: beside its network file, or below the home. None: a network without."""
+    network = settings.network_path
+    beside = network.parent / "truth.duckdb"
+    if beside.exists():
+        return beside
+    below = settings.home / "sample" / "truth.duckdb"
+    return below if below.exists() and load_network(network).sample else None
+
+
+def print_score(report: SyncReport, settings: Settings, out: Console) -> None:
+    """How near to the truth a simulated network was published; nothing where there is no truth or no new version."""
+    truth = truth_of(settings)
+    if truth is None or report.outcome != "published":
+        return
+    from sample_network.commands import score_lines
+    from sample_network.score import score
+
+    lines = score_lines(score(settings.home / "published" / "reporting.duckdb", truth))
+    again = f"all figures: concord score --truth {shlex.quote(str(truth))}"
+    out.print("\n".join(["against the truth", *lines, again]), markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager

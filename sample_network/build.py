@@ -186,3 +186,6 @@ def write_network_file(con: duckdb.DuckDBPyConnection, path: Path, erp_url: str 
         "sources": sources,
     }
     path.write_text(yaml.safe_dump(network, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    for source in sources.values():  # also of a system that has nothing to say yet, or a sync would call it unread
+        if "location" in source:
+            (path.parent / source["location"]).mkdir(exist_ok=True)

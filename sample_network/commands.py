@@ -48,6 +48,73 @@ def run_score(store: Path, truth: Path, floors: Path | None, out: Console) -> in
     return FAILED if problems else 0
 
 
+def score_lines(measures: list[Measure]) -> list[str]:
+    """The figures in a line per area: identity, attributes, facts, defects, KPIs. For the summary of a sync."""
+    have = {m.key: m.value for m in measures if m.value is not None}
+    return [
+        *_identity_lines(have),
+        _attribute_line(have),
+        _fact_line(measures),
+        _defect_line(measures),
+        _kpi_line(have),
+    ]
+
+
+def _identity_lines(have: dict[str, float]) -> list[str]:
+    domains = [key.split(".")[1] for key in have if key.startswith("identity.") and key.endswith(".f1")]
+    return [
+        f"identity    {domain:<9} precision {have.get(f'identity.{domain}.precision', 0):.4f}  "
+        f"recall {have.get(f'identity.{domain}.recall', 0):.4f}  F1 {have[f'identity.{domain}.f1']:.4f}"
+        for domain in domains
+    ]
+
+
+def _attribute_line(have: dict[str, float]) -> str:
+    shares = {k.split(".", 1)[1]: v for k, v in have.items() if k.startswith("attribute.")}
+    right = shares.pop("all.share_right", None)
+    if right is None or not shares:
+        return "attributes  none to judge"
+    worst = min(shares, key=lambda name: (shares[name], name))
+    return f"attributes  {right:.2%} right, least {worst.removesuffix('.share_right')} {shares[worst]:.2%}"
+
+
+def _total(measures: list[Measure], area: str, measure: str) -> int:
+    return int(sum(m.value or 0 for m in measures if m.area == area and m.measure == measure))
+
+
+def _fact_line(measures: list[Measure]) -> str:
+    n = {
+        name: f"{_total(measures, 'fact', name):,}"
+        for name in ("expected", "lost", "extra", "duplicated", "wrong_item", "wrong_qty", "wrong_amount")
+    }
+    return (
+        f"facts       {n['expected']} expected: {n['lost']} lost, {n['extra']} extra, {n['duplicated']} duplicated; "
+        f"wrong: {n['wrong_item']} item, {n['wrong_qty']} quantity, {n['wrong_amount']} amount"
+    )
+
+
+def _defect_line(measures: list[Measure]) -> str:
+    n = {
+        name: f"{_total(measures, 'defect', name):,}"
+        for name in ("listed", "caught", "missed", "not_visible", "false_alarms")
+    }
+    return (
+        f"defects     {n['listed']} listed: {n['caught']} caught, {n['missed']} missed, "
+        f"{n['not_visible']} not shown by any table yet; {n['false_alarms']} false alarms"
+    )
+
+
+def _kpi_line(have: dict[str, float]) -> str:
+    listed = [key for key in have if key.startswith("kpi.") and key.endswith(".truth")]
+    off = {
+        key.split(".")[1]: value for key, value in have.items() if key.startswith("kpi.") and key.endswith("difference")
+    }
+    if not off:
+        return f"KPIs        none of {len(listed)} published"
+    worst = max(off, key=lambda name: (off[name], name))
+    return f"KPIs        {len(off)} of {len(listed)} published, furthest from the truth {worst} ({off[worst]:.2%})"
+
+
 def _print(measures: list[Measure], out: Console) -> None:
     """One table per area, a line per name."""
     for area in dict.fromkeys(m.area for m in measures):

@@ -356,6 +356,14 @@ def test_the_network_file_is_one_and_its_packs_read_these_headers(made: Path) ->
             assert paths, (name, layout.feed)
 
 
+def test_a_system_that_has_nothing_to_say_yet_has_its_folder(tmp_path: Path) -> None:
+    build(tmp_path, Plan(facilities=1, days=2))
+    sources = yaml.safe_load((tmp_path / NETWORK_FILE).read_text("utf-8"))["sources"].values()
+    folders = {source["location"] for source in sources if "location" in source}
+    assert "cloud_finance" in folders
+    assert {folder for folder in folders if not (tmp_path / folder).is_dir()} == set()
+
+
 def test_interchanges_are_well_formed_but_for_the_listed_counts(made: Path, truth: duckdb.DuckDBPyConnection) -> None:
     wrong, controls, styles = [], [], set()
     for path in sorted((made / "edi").glob("8*.edi")):
