@@ -2,7 +2,8 @@
 names (`SCHEMES`). Not here: what an identifier proves (`mastering.identity`).
 
 Sources: GS1 General Specifications (GTIN, GLN, restricted circulation numbers), ANSI/HIBC 2.6 (UDI-DI of HIBCC),
-21 CFR 207.33 and 45 CFR 162.1002 (NDC of 10 and 11 digits). Check digits by python-stdnum.
+21 CFR 207.33, 45 CFR 162.1002 and 91 FR 10749 (NDC; its forms are in
+`mastering/codes`), 45 CFR 162.406 (NPI). Check digits by python-stdnum.
 """
 
 from __future__ import annotations
@@ -12,9 +13,12 @@ import hmac
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 
-from stdnum import ean
+from stdnum import ean, luhn
 from stdnum.us import ein
+
+from mastering.codes import ndc_forms
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,6 @@ _GTIN_LENGTHS = frozenset({8, 12, 13, 14})
 _RESTRICTED = re.compile(r"^(02|04|2)")
 _HIBC_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-. $/+%"
 _HIBC_DI = re.compile(r"^[A-Z][0-9A-Z]{3}[0-9A-Z]{1,18}[0-9]$")
-_NDC_LAYOUTS = {(4, 4, 2), (5, 3, 2), (5, 4, 1), (5, 4, 2)}
 #: Texts that people type where there is no number.
 _PLACEHOLDERS = frozenset({"", "NA", "NONE", "NULL", "NIL", "UNKNOWN", "UNK", "TBD", "TBA", "MISC", "VARIOUS", "XXX"})
 
@@ -79,6 +82,8 @@ def udi_di(raw: str) -> Verdict:
         return Verdict(text) if re.fullmatch(r"=/[0-9A-Z]{6,16}", text) else Verdict(text, "not an ICCBBA identifier")
     if text.startswith("(01)") or (text.startswith("01") and len(text) > 14):
         return _element_string(text)
+    if _HIBC_DI.match(text):  # as the US device register has it: nothing left to check but the form
+        return Verdict(_hibcc_label(text))
     return gtin(text)
 
 
@@ -92,32 +97,86 @@ def _element_string(text: str) -> Verdict:
 
 
 def _hibcc(text: str) -> Verdict:
-    """`+` labeler (letter + 3), 1 to 18 characters, unit digit, and the mod-43 check character over all before it."""
+    """`+` labeler (letter + 3), 1 to 18 characters, unit digit, and the mod-43 check character over all before it.
+
+    Production data may follow after `/`; the check character is then at the end of that and covers it, too.
+    """
     body, check = text[:-1], text[-1:]
-    if not _HIBC_DI.match(body[1:]) or any(c not in _HIBC_ALPHABET for c in text):
+    di = body[1:].partition("/")[0]
+    if not _HIBC_DI.match(di) or any(c not in _HIBC_ALPHABET for c in text):
         return Verdict(text, "not a HIBCC identifier")
-    expected = _HIBC_ALPHABET[sum(_HIBC_ALPHABET.index(c) for c in body) % 43]
-    return Verdict(text) if check == expected else Verdict(text, "wrong check character")
+    return Verdict(_hibcc_label(di)) if check == _mod43(body) else Verdict(text, "wrong check character")
 
 
-def ndc(raw: str) -> Verdict:
-    """NDC to 11 digits (5-4-2). Ten digits without hyphens are kept and prove nothing: the layout is not known."""
+def _hibcc_label(di: str) -> str:
+    """A device identifier as registers print it, without `+` and check character, in the form of a label."""
+    return f"+{di}{_mod43('+' + di)}"
+
+
+def _mod43(body: str) -> str:
+    return _HIBC_ALPHABET[sum(_HIBC_ALPHABET.index(c) for c in body) % 43]
+
+
+def ndc(raw: str, on: date | None = None) -> Verdict:
+    """NDC to 11 digits (5-4-2), or to 12 (6-4-2) where the labeler has six digits that do not begin with 0.
+
+    The leading 0 of the uniform 12-digit form is left out: the same package keeps its value when the form changes.
+    `on`: the day it was written; without one a form that is not in force from the first day is read only with hyphens.
+    Digits that fit several forms are kept and prove nothing: the layout is not known.
+    """
     text = raw.strip()
-    parts = text.split("-")
-    if not text.replace("-", "").isdecimal() or not text.isascii():
+    if not text.isascii() or not text.replace("-", "").isdecimal():
         return Verdict(text, "an NDC has digits and hyphens only")
-    if len(parts) == 1:
-        fault = None if len(text) == 11 else _NDC_FAULTS.get(len(text), "an NDC has 10 or 11 digits")
-        digits = text
-    else:
-        fault = None if tuple(map(len, parts)) in _NDC_LAYOUTS else "not an NDC layout (4-4-2, 5-3-2, 5-4-1 or 5-4-2)"
-        digits = "".join(part.zfill(size) for part, size in zip(parts, (5, 4, 2), strict=False))
+    parts = text.split("-")
+    digits, fault = _bare_ndc(text, on) if len(parts) == 1 else _hyphened_ndc(parts, on)
     if fault is None and not digits.strip("0"):
         fault = "all zeros"
     return Verdict(digits if fault is None else text, fault)
 
 
-_NDC_FAULTS = {10: "ten digits without hyphens are ambiguous"}
+def _hyphened_ndc(parts: list[str], on: date | None) -> tuple[str, str | None]:
+    sizes = tuple(map(len, parts))
+    forms = [one for one in ndc_forms() if one.layout == sizes]
+    if not forms:
+        return "", "not an NDC layout (4-4-2, 5-3-2, 5-4-1 or 5-4-2; 6-3-2, 6-4-1 or 6-4-2 with a labeler of six)"
+    if on is not None and not any(one.in_force(on) for one in forms):
+        return "", f"the layout {'-'.join(map(str, sizes))} is not in force on {on}"
+    return _same_package("".join(part.zfill(size) for part, size in zip(parts, (6, 4, 2), strict=True))), None
+
+
+def _bare_ndc(digits: str, on: date | None) -> tuple[str, str | None]:
+    forms = [one for one in ndc_forms() if sum(one.layout) == len(digits)]
+    if any(one.bare and (one.first is None if on is None else one.in_force(on)) for one in forms):
+        return _same_package(digits.zfill(12)), None
+    return "", _BARE_FAULTS.get(len(digits), "an NDC has 10 or 11 digits")
+
+
+def _same_package(twelve: str) -> str:
+    return twelve[1:] if twelve.startswith("0") else twelve
+
+
+_BARE_FAULTS = {
+    10: "ten digits without hyphens are ambiguous",
+    12: "twelve digits without hyphens are an NDC only from 2033 on (a UPC has as many)",
+}
+
+
+def npi(raw: str) -> Verdict:
+    """NPI: ten digits, the first 1 or 2, Luhn over 80840 and the number (45 CFR 162.406)."""
+    digits = _SEPARATORS.sub("", raw)
+    if len(digits) != 10 or not digits.isascii() or not digits.isdigit():
+        return Verdict(raw.strip(), "an NPI has ten digits")
+    if digits[0] not in "12":
+        return Verdict(raw.strip(), "an NPI begins with 1 or 2")
+    return Verdict(digits) if luhn.is_valid("80840" + digits) else Verdict(raw.strip(), "wrong check digit")
+
+
+def hin(raw: str) -> Verdict:
+    """HIN (HIBCC): nine letters and digits, seven of the facility and two of the place in it; no public check."""
+    text = _SEPARATORS.sub("", raw.upper())
+    if not re.fullmatch(r"[0-9A-Z]{9}", text) or not any(c.isdigit() for c in text):
+        return Verdict(raw.strip(), "a HIN has nine letters and digits")
+    return Verdict(text, "all characters the same" if len(set(text)) == 1 else None)
 
 
 def duns(raw: str) -> Verdict:
@@ -182,6 +241,8 @@ SCHEMES: dict[str, Normaliser] = {
     "gln": gln,
     "udi_di": udi_di,
     "ndc": ndc,
+    "npi": npi,
+    "hin": hin,
     "duns": duns,
     "tax_id": tax_id,
     "code": code,

@@ -104,7 +104,10 @@ def test_an_ndc_of_any_layout_becomes_5_4_2(raw: str, value: str) -> None:
     ("raw", "fault"),
     [
         ("0002759701", "ten digits without hyphens are ambiguous"),
-        ("0002-7597-1", "not an NDC layout (4-4-2, 5-3-2, 5-4-1 or 5-4-2)"),
+        (
+            "0002-7597-1",
+            "not an NDC layout (4-4-2, 5-3-2, 5-4-1 or 5-4-2; 6-3-2, 6-4-1 or 6-4-2 with a labeler of six)",
+        ),
         ("12345", "an NDC has 10 or 11 digits"),
         ("N0002-7597-01", "an NDC has digits and hyphens only"),
         ("00000-0000-00", "all zeros"),
