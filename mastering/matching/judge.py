@@ -174,12 +174,19 @@ def _has_rival(board: _Board, matching: Matching, key: tuple[int, int], points: 
     """Whether either side has somebody else nearly as near who is not the other side too."""
     for mine, other in (key, key[::-1]):
         for third, theirs in board.near[mine]:
-            if third == other or theirs <= points - matching.margin or board.root(third) == board.root(other):
+            if theirs <= points - matching.margin or board.root(third) == board.root(other):
                 continue
             link = _key(other, third)
-            if link in board.barred or board.score.get(link, -1e9) < matching.ask:
+            apart = link in board.barred or board.score.get(link, -1e9) < matching.ask
+            if apart and _may_be(board, mine, third):
                 return True
     return False
+
+
+def _may_be(board: _Board, mine: int, third: int) -> bool:
+    """Who is excluded anyway is no rival."""
+    excluded = _key(mine, third) in board.barred
+    return not excluded and not _identifiers_differ(board, board.root(mine), board.root(third))
 
 
 def _group_against(board: _Board, enough: float, a: int, b: int) -> str | None:
