@@ -41,6 +41,7 @@ from expectations.promise import TablePromise, load_promises
 from mastering.decisions import Ruling
 from mastering.engine import MasterOutcome, master_domain
 from mastering.ledger import Ledger as IdLedger
+from mastering.packs import register_functions
 from mastering.rules import DomainRules, load_domains
 from store.candidate import Candidate, Publication
 from store.control import Control, Ledger
@@ -124,7 +125,9 @@ class SyncSession:
     @cached_property
     def working(self) -> Working:
         """The working database; this process is its one writer from here on."""
-        return Working.open(self.settings.home / "working.duckdb")
+        working = Working.open(self.settings.home / "working.duckdb")
+        register_functions(working.con)
+        return working
 
     @cached_property
     def domains(self) -> dict[str, DomainRules]:
