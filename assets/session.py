@@ -47,6 +47,7 @@ from store.candidate import Candidate, Publication
 from store.control import Control, Ledger
 from store.intake import Intake, Site, load_shapes
 from store.landing import Landing
+from store.lookups import findings_sql
 from store.publish import Publisher, current, read_current, versions
 from store.review import write_queue
 from store.staging import FeedStaged, feed_state, stage_feed
@@ -460,7 +461,7 @@ class SyncSession:
             built = self.candidate.build(table)
             self.report.tables.append(TableReport(table, built.mode, built.rows_after, built.inserted, built.deleted))
         if self.candidate.has_work:
-            write_queue(self.working, self.promises)
+            write_queue(self.working, self.promises, findings_sql(package_root() / "assets" / "conformed"))
         return [table for table in self.report.tables if table.inserted or table.deleted]
 
     def validate(self) -> dict[str, list[DqResult]]:

@@ -34,6 +34,15 @@ def with_lookups(sql: str, folder: Path) -> str:
     return f"WITH {ctes}\n\n{text}"
 
 
+def findings_sql(conformed: Path) -> list[str]:
+    """The queries of `<conformed>/findings/`, in the order of their names, lookups put in.
+
+    Each yields domain, kind, key, detail, first_seen of what is wrong with what the network states, beside mastering's.
+    """
+    texts = (path.read_text("utf-8") for path in sorted((conformed / "findings").glob("*.sql")))
+    return [with_lookups(text, conformed / "lookups") for text in texts]
+
+
 def _collect(name: str, folder: Path, bodies: dict[str, str], through: tuple[str, ...]) -> None:
     """Add a lookup behind those that it names itself: `bodies` is in the order in which CTEs must stand."""
     if name in bodies:

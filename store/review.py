@@ -61,10 +61,17 @@ FROM {table}
 WHERE {sk} = -2 AND {key} IS NOT NULL
 GROUP BY _source_system, {key}
 """
+_FURTHER = """
+UNION ALL
+SELECT domain, kind, key, detail, first_seen FROM ({}) AS further
+"""
 
 
-def write_queue(working: Working, promises: Mapping[str, TablePromise]) -> None:
-    """Make the published review queue and findings anew. The candidate is open and its tables are built."""
+def write_queue(working: Working, promises: Mapping[str, TablePromise], also: Sequence[str] = ()) -> None:
+    """Make the published review queue and findings anew. The candidate is open and its tables are built.
+
+    `also`: queries over intake and master data that yield further findings (domain, kind, key, detail, first_seen).
+    """
     facts = [one for one in promises.values() if one.schema_name == "conformed" and one.table.startswith("fact_")]
     orders = [one for one in facts if one.table == "fact_po_line"]
     parts = [_of_orders(one, domain) for one in orders for domain in _domains(one, ("item", "supplier", "location"))]
@@ -72,7 +79,7 @@ def write_queue(working: Working, promises: Mapping[str, TablePromise]) -> None:
     unmapped = [_unmapped(fact, prefix, domain) for fact in facts for prefix, domain in _references(fact)]
     con = working.con
     con.execute(_REVIEW.format(ordered="\n    UNION ALL\n".join(parts) or empty))
-    con.execute(_FINDING.format(unmapped="".join(unmapped)))
+    con.execute(_FINDING.format(unmapped="".join([*unmapped, *map(_FURTHER.format, also)])))
 
 
 def _domains(promise: TablePromise, wanted: Sequence[str]) -> list[str]:
