@@ -392,6 +392,7 @@ def test_every_sync_publishes_what_a_rebuild_publishes(tmp_path: Path, seed: int
 
 
 @pytest.mark.heavy
+@pytest.mark.timeout(1200)  # two to three minutes on a quiet machine
 @pytest.mark.parametrize("seed", range(100, 140))
 def test_so_it_is_in_longer_lives(tmp_path: Path, seed: int) -> None:
     live(tmp_path, seed, syncs=7)
