@@ -112,6 +112,7 @@ def add(con: duckdb.DuckDBPyConnection, relation: str, rows: Iterable[Mapping[st
         con.execute(f"INSERT INTO {relation} ({names}) VALUES ({marks})", list(full.values()))
 
 
+@cache
 def sql_of(table: str) -> str:
     """The SQL of a conformed table, its lookups put in."""
     return load_sql(CONFORMED, load_promises(TABLES)[table])
