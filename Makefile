@@ -26,7 +26,7 @@ sync: $(STAMP) ## sync the network end to end and print what happened (NETWORK=s
 
 .PHONY: test
 test: $(STAMP) ## run the default tests
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m 'not heavy' $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m 'not heavy' $(ARGS)
 
 .PHONY: test-heavy
 test-heavy: $(STAMP) ## run the slow tests (crash rounds, large inputs)

@@ -470,7 +470,7 @@ PLAIN_TEXTS = st.one_of(
 
 
 @settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.large_base_example, HealthCheck.data_too_large]
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.large_base_example, HealthCheck.data_too_large]
 )
 @given(st.lists(TEXTS, min_size=60, max_size=120))
 def test_the_quick_query_says_what_the_exact_one_says(texts: list[str | None]) -> None:
@@ -485,7 +485,7 @@ def test_the_quick_query_says_what_the_exact_one_says(texts: list[str | None]) -
 
 
 @settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.large_base_example, HealthCheck.data_too_large]
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.large_base_example, HealthCheck.data_too_large]
 )
 @given(st.lists(TEXTS | PLAIN_TEXTS, min_size=60, max_size=120))
 def test_what_is_plain_is_what_the_exact_query_says(texts: list[str | None]) -> None:
