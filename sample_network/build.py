@@ -70,12 +70,11 @@ def build(out: Path, plan: Plan, erp_url: str | None = None, memory_limit: str =
             for at in works.worlds(warehouse, 1):
                 _note_in_order(at, sink)
         con.execute(f"SET threads = {threads}")
-        facts, files, defects = (_count(con, table) for table in ("fact", "file", "defect"))
         write_network_file(con, out / NETWORK_FILE, erp_url)
-        store.finish(con, out)
+        rows = store.finish(con, out)
     finally:
         con.close()
-    return Built(facts, files, defects)
+    return Built(rows["fact"], rows["file"], rows["defect"])
 
 
 def _sink(out: Path, erp_url: str | None) -> AbstractContextManager[SqliteSink | UrlSink]:
@@ -155,10 +154,6 @@ def _sites(con: duckdb.DuckDBPyConnection) -> tuple[list[Site], list[Site]]:
     rows = con.sql("SELECT facility_no, zone, source, dialect FROM facility ORDER BY facility_no").fetchall()
     sites = [Site(*row) for row in rows]
     return [s for s in sites if s.facility_no != WAREHOUSE], [s for s in sites if s.facility_no == WAREHOUSE]
-
-
-def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
-    return int(con.sql(f"SELECT count(*) FROM truth.{table}").fetchall()[0][0])
 
 
 def write_network_file(con: duckdb.DuckDBPyConnection, path: Path, erp_url: str | None) -> None:

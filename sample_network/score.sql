@@ -95,6 +95,14 @@ SELECT coalesce(e.table_name, c.table_name) AS table_name, coalesce(e.source_sys
 FROM expected AS e
 FULL JOIN counted AS c ON c.table_name = e.table_name AND c.source_system = e.source_system AND c.source_key = e.source_key;
 
+-- Records that the store's findings and review queue name, by kind.
+CREATE TEMP TABLE said_of AS
+SELECT kind, unnest(string_split(regexp_replace(key, ' [^ |]+$', ''), ' / ')) AS record FROM store.ops.master_finding WHERE kind = 'pack_conflict'
+UNION
+SELECT kind, regexp_replace(key, '[|]gtin$', '') FROM store.ops.master_finding WHERE kind = 'invalid_identifier'
+UNION
+SELECT 'review', unnest([concat(left_source, '|', left_key), concat(right_source, '|', right_key)]) FROM store.ops.review;
+
 -- Refused deliveries and rows of the store, by file.
 CREATE TEMP TABLE refused AS
 SELECT r.source_system, regexp_extract(d.name, '[^/]+$') AS file, CASE WHEN d.state = 'quarantined' THEN NULL ELSE r.row_no END AS line, r.rule_id
@@ -116,6 +124,12 @@ SELECT d.kind, k.outcome, d.source_system, d.feed, d.file, d.line, d.source_key,
             EXISTS (SELECT 1 FROM refused AS r WHERE r.source_system = d.source_system AND r.file = d.file AND (r.line IS NULL OR r.line = d.line))
         WHEN d.kind = 'item_unknown' THEN
             EXISTS (SELECT 1 FROM told_fact AS t WHERE t.source_system = d.source_system AND t.source_key = d.source_key AND t.item_sk = -2)
+        WHEN d.kind IN ('gtin_bad_check', 'gtin_of_lookalike', 'pack_disagrees') THEN
+            EXISTS (SELECT 1 FROM said_of AS s WHERE s.record = concat(d.source_system, '|', d.source_key)
+                AND s.kind = CASE d.kind WHEN 'gtin_bad_check' THEN 'invalid_identifier' WHEN 'gtin_of_lookalike' THEN 'review' ELSE 'pack_conflict' END)
+        WHEN d.kind = 'schema_drift' THEN
+            EXISTS (SELECT 1 FROM store.ops.rejected_record AS r JOIN store.ops.delivery AS v USING (delivery_id)
+                WHERE r.rule_id = 'schema.unknown_column' AND v.source_system = d.source_system AND regexp_extract(v.name, '[^/]+$') = d.file)
         WHEN k.outcome IN ('tolerated', 'corrected') AND d.source_key IS NOT NULL THEN
             NOT EXISTS (SELECT 1 FROM fact_result AS f WHERE f.source_system = d.source_system AND f.source_key = d.source_key AND f.is_expected AND (f.times <> 1 OR f.wrong_qty))
             AND NOT EXISTS (SELECT 1 FROM refused AS r WHERE r.source_system = d.source_system AND r.file = d.file AND (r.line IS NULL OR r.line = d.line)

@@ -180,9 +180,11 @@ INSERT INTO truth.fact
 SELECT 'fact_po_line', 'edi_hub', concat('ZZ|VALLEYHEALTH|', facility_code, '|', po_no, '||', line_no, '|1'), item_id, supplier_id, place_id, NULL,
     qty * factor, dec4(qty * price), day_of(day), 'published'
 FROM edi_named WHERE utc_of(day, 1385, 'America/New_York') <= getvariable('until') ORDER BY 3;
+-- Nobody's records say what a substitute's unit holds, so its acknowledgment has no quantity in base units.
 INSERT INTO truth.fact
 SELECT 'fact_po_ack', 'edi_hub', concat(po_no, '|', line_no, '|', a.n), CASE WHEN fate NOT IN ('substitute', 'substituted') THEN item_id END, supplier_id, place_id, NULL,
-    factor * CASE WHEN fate <> 'backorder' THEN qty WHEN a.n = 1 THEN qty // 2 ELSE qty - qty // 2 END, NULL, day_of(day + 1), 'published'
+    CASE WHEN fate NOT IN ('substitute', 'substituted') THEN factor * CASE WHEN fate <> 'backorder' THEN qty WHEN a.n = 1 THEN qty // 2 ELSE qty - qty // 2 END END,
+    NULL, day_of(day + 1), 'published'
 FROM edi_named CROSS JOIN (VALUES (1), (2)) AS a (n)
 WHERE (a.n = 1 OR fate = 'backorder') AND utc_of(day + 1, 365, 'America/New_York') <= getvariable('until') ORDER BY 3;
 INSERT INTO truth.fact

@@ -50,8 +50,11 @@ def note_site(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(script("business_site.sql", HERE))
 
 
-def finish(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    """Writes down entities, keys, values and figures, the digest of it all, and detaches the file."""
+def finish(con: duckdb.DuckDBPyConnection, folder: Path) -> dict[str, int]:
+    """Writes down entities, keys, values and figures, the digest of it all, and detaches the file.
+
+    Returns the rows of each table of the truth.
+    """
     con.execute(script("network.sql", HERE))
     con.execute(script("business_network.sql", HERE))
     facts = "SELECT * FROM truth.fact WHERE expected = 'published'"
@@ -62,8 +65,14 @@ def finish(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
     )
     con.execute(script("kpi_world.sql", HERE))
     lines = [f"{_digest(con, table)}  {table}\n" for table in TABLES]
+    rows = {table: _count(con, table) for table in TABLES}
     con.execute("DETACH truth")
     (folder / DIGEST).write_text("".join(lines), encoding="ascii")
+    return rows
+
+
+def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
+    return int(con.sql(f"SELECT count(*) FROM truth.{table}").fetchall()[0][0])
 
 
 def _digest(con: duckdb.DuckDBPyConnection, table: str) -> str:

@@ -1,4 +1,4 @@
-"""`uom_conflict`: two sources that state different factors of one unit on the same days, and nothing else."""
+"""`uom_conflict` and `pack_conflict`: sources that state different factors of one unit for the same days."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def _state(con: duckdb.DuckDBPyConnection, source: str, uom: str, factor: int, *
 
 
 def _found(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str]]:
-    [query] = findings_sql(CONFORMED)
-    return con.sql(f"SELECT kind, key, detail FROM ({query}) ORDER BY ALL").fetchall()
+    queries = " UNION ALL ".join(f"({query})" for query in findings_sql(CONFORMED))
+    return con.sql(f"SELECT kind, key, detail FROM ({queries}) ORDER BY ALL").fetchall()
 
 
 def test_two_sources_that_differ_on_the_same_days_are_a_finding(con: duckdb.DuckDBPyConnection) -> None:
@@ -60,4 +60,38 @@ def test_deleted_statements_and_other_items_are_none(con: duckdb.DuckDBPyConnect
     _state(con, "erp", "BX", 100)
     _state(con, "clinic", "BX", 50, _is_deleted=True)
     _state(con, "clinic", "CT", 7)
+    assert _found(con) == []
+
+
+def _offer(con: duckdb.DuckDBPyConnection, uom: str, pack: int, **more: object) -> None:
+    row = {"source_system": "clinic", "source_key": f"G-1|{uom}|{pack}", "item_key": "G-1", "supplier_key": "S-1"}
+    add(con, "intake.item_supplier", [row | {"uom": uom, "pack_qty": pack} | more])
+
+
+def test_an_offer_that_sells_another_pack_is_a_finding(con: duckdb.DuckDBPyConnection) -> None:
+    _state(con, "erp", "CS", 40, from_uom_x12="CA")
+    _offer(con, "cs ", 400)
+    assert _found(con) == [
+        (
+            "pack_conflict",
+            "clinic|G-1 / erp|100 CS",
+            "one CS is sold as 400.000000 base units at clinic and is 40.000000 at erp",
+        )
+    ]
+
+
+def test_an_offer_is_compared_with_what_holds_now(con: duckdb.DuckDBPyConnection) -> None:
+    _state(con, "erp", "BX", 100)
+    _state(con, "erp", "BX", 90, valid_from="2026-03-01")
+    _offer(con, "BX", 90)
+    _offer(con, "BX", 100, valid_to="2026-03-01")
+    assert _found(con) == []
+    _offer(con, "BX", 100)
+    assert [row[1] for row in _found(con)] == ["clinic|G-1 / erp|100 BX"]
+
+
+def test_deleted_offers_and_units_nobody_converts_are_none(con: duckdb.DuckDBPyConnection) -> None:
+    _state(con, "erp", "BX", 100)
+    _offer(con, "BX", 50, _is_deleted=True)
+    _offer(con, "CT", 7)
     assert _found(con) == []
