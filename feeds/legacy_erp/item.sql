@@ -1,11 +1,14 @@
--- Items, with the GTIN of the pack they are ordered in: partners' documents name that one.
-WITH ordered AS (
+-- Items, with the GTIN of the pack they are ordered in: partners' documents name that one. Where the item itself has no
+-- GTIN, the list of its units has one for the base unit.
+WITH unit AS (
     SELECT
-        item_no,
-        min(CASE WHEN is_order_uom AND NOT _is_deleted THEN gtin END) AS pack_gtin,
-        max(_change_seq) AS pack_seq
-    FROM staged.item_uom
-    GROUP BY item_no
+        i.item_no,
+        min(CASE WHEN p.is_order_uom AND NOT p._is_deleted THEN p.gtin END) AS pack_gtin,
+        min(CASE WHEN p.uom = i.base_uom AND NOT p._is_deleted THEN p.gtin END) AS base_gtin,
+        max(p._change_seq) AS pack_seq
+    FROM staged.item AS i
+    INNER JOIN staged.item_uom AS p ON i.item_no = p.item_no
+    GROUP BY i.item_no
 )
 
 SELECT
@@ -13,7 +16,7 @@ SELECT
     i.item_no,
     i.description,
     i.base_uom,
-    i.gtin,
+    coalesce(i.gtin, u.base_gtin) AS gtin,
     u.pack_gtin,
     i.item_no AS network_item_no,
     i.mfr_name,
@@ -28,4 +31,4 @@ SELECT
     i._is_deleted,
     GREATEST(i._change_seq, u.pack_seq) AS _change_seq
 FROM staged.item AS i
-LEFT JOIN ordered AS u ON i.item_no = u.item_no
+LEFT JOIN unit AS u ON i.item_no = u.item_no
