@@ -222,6 +222,9 @@ class Change(Model):
 
     mode: Literal["snapshot", "incremental", "append", "edi"]
     cursor: tuple[str, ...] = ()
+    effective: str | None = Field(
+        default=None, description="source column (TIMESTAMPTZ) that says since when a row holds; else its delivery does"
+    )
     lag_seconds: int = Field(
         default=300, ge=0, description="re-read this far behind the cursor where open transactions can't be seen"
     )
@@ -359,6 +362,14 @@ class FeedContract(Model):
         own = {k: data[k] for k in ("key", "columns", "ignore", "supplies") if k in data}
         rest = {k: v for k, v in data.items() if k not in own}
         return {**rest, "records": {"main": own}}
+
+    @model_validator(mode="after")
+    def _effective_is_a_time(self) -> FeedContract:
+        for record, body in self.records.items():
+            kinds = {column.source: column.type for column in body.columns}
+            if self.change.effective is not None and kinds.get(self.change.effective) != "TIMESTAMPTZ":
+                raise _misfit("change", f"change.effective is no TIMESTAMPTZ column of record {record}")
+        return self
 
     @property
     def as_of_origin(self) -> Literal["name", "content", "landing"]:

@@ -13,13 +13,16 @@ CREATE TABLE item_master (
     item_no VARCHAR(15) PRIMARY KEY, description VARCHAR(60), base_uom CHAR(2), gtin VARCHAR(14), mfr_name VARCHAR(60),
     mfr_part_no VARCHAR(30), lot_flag CHAR(1), status CHAR(1), std_cost NUMERIC(18, 4), updated_at TIMESTAMP NOT NULL);
 CREATE TABLE item_uom (
-    item_no VARCHAR(15), uom CHAR(2), multiplier NUMERIC(18, 6), gtin VARCHAR(14), order_flag CHAR(1),
-    updated_at TIMESTAMP NOT NULL, PRIMARY KEY (item_no, uom));
+    item_no VARCHAR(15), uom CHAR(2), valid_from DATE, multiplier NUMERIC(18, 6), gtin VARCHAR(14), order_flag CHAR(1),
+    updated_at TIMESTAMP NOT NULL, PRIMARY KEY (item_no, uom, valid_from));
 CREATE TABLE uom (
     uom CHAR(2) PRIMARY KEY, description VARCHAR(30), x12_code CHAR(2), updated_at TIMESTAMP NOT NULL);
 CREATE TABLE vendor (
     vendor_no VARCHAR(9) PRIMARY KEY, name VARCHAR(60), duns CHAR(9), gln CHAR(13), edi_id VARCHAR(15), status CHAR(1),
     since DATE, updated_at TIMESTAMP NOT NULL);
+CREATE TABLE vendor_journal (
+    journal_no INTEGER PRIMARY KEY, op CHAR(1) NOT NULL, changed_at TIMESTAMP NOT NULL, vendor_no VARCHAR(9),
+    name VARCHAR(60), duns CHAR(9), gln CHAR(13), edi_id VARCHAR(15), status CHAR(1), since DATE);
 CREATE TABLE location (
     location_code VARCHAR(15) PRIMARY KEY, name VARCHAR(60), type VARCHAR(10), parent VARCHAR(15), facility VARCHAR(15),
     gln CHAR(13), updated_at TIMESTAMP NOT NULL);
@@ -34,6 +37,7 @@ CREATE TABLE invoice_line (
     invoice_date DATE, due_date DATE, status CHAR(1), created_at TIMESTAMP NOT NULL, updated_at TIMESTAMP,
     PRIMARY KEY (vendor_no, invoice_no, line_no));
 """
+SINCE = "2019-07-01"
 UNITS = (("EA", "Each"), ("BX", "Box"), ("CS", "Case"))
 
 
@@ -67,14 +71,20 @@ def _masters(con: sqlite3.Connection, world: World, start: str) -> None:
          "I" if i.number % 50 == 49 else "A", f"{i.price:.4f}", start)
         for i in items
     ])  # fmt: skip
-    _fill(con, "item_uom", [(i.item_no, "EA", "1", i.gtin, "Y" if i.pack_uom == "EA" else "N", start) for i in items])
+    _fill(
+        con,
+        "item_uom",
+        [(i.item_no, "EA", SINCE, "1", i.gtin, "Y" if i.pack_uom == "EA" else "N", start) for i in items],
+    )
     packed = [i for i in items if i.pack_uom != "EA"]
-    _fill(con, "item_uom", [(i.item_no, i.pack_uom, str(i.pack_qty), i.pack_gtin, "Y", start) for i in packed])
+    _fill(con, "item_uom", [(i.item_no, i.pack_uom, SINCE, str(i.pack_qty), i.pack_gtin, "Y", start) for i in packed])
     _fill(con, "uom", [(code, name, X12_UNITS[code], start) for code, name in UNITS])
-    _fill(con, "vendor", [
-        (s.erp_no, s.name, s.duns, s.gln, s.duns if s.number < EDI_SUPPLIERS else None, "A", "2019-07-01", start)
+    vendors = [
+        (s.erp_no, s.name, s.duns, s.gln, s.duns if s.number < EDI_SUPPLIERS else None, "A", SINCE)
         for s in world.suppliers
-    ])  # fmt: skip
+    ]
+    _fill(con, "vendor", [(*vendor, start) for vendor in vendors])
+    _fill(con, "vendor_journal", [(number, "I", start, *vendor) for number, vendor in enumerate(vendors, 1)])
     _fill(con, "location", [(p.code, p.name, p.type, p.parent, p.facility, p.gln, start) for p in world.places])
 
 

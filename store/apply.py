@@ -223,7 +223,8 @@ def find_changes(
 ) -> tuple[int, int]:
     """Rows of the spool that are new or differ, into `temp.changes`; their number, and how many replace a row."""
     is_older = _is_older(contract, table) if delivery.kind == "incremental" else "FALSE"
-    con.execute(sql("staging/find_changes").format(**table.names, is_older=is_older))
+    query = sql("staging/find_changes").format(**table.names, is_older=is_older)
+    con.execute(query, {"as_of": delivery.as_of})
     changed, replaced = con.execute("SELECT count(*), count(staged_row) FROM temp.changes").fetchall()[0]
     return int(changed), int(replaced)
 
@@ -247,22 +248,26 @@ def write_changes(
     """
     if replaces or deletes:
         _close(con, table, values, deletes=deletes)
-    con.execute(sql("staging/insert_changes").format(**table.names), values)
+    inserting = {name: values[name] for name in ("delivery_id", "sequence", "change_seq")}
+    con.execute(sql("staging/insert_changes").format(**table.names), inserting)
     if deletes:
         con.execute(f"INSERT INTO {table.staged} BY NAME SELECT * FROM temp.tombstones")
 
 
 def _close(con: duckdb.DuckDBPyConnection, table: FeedTable, values: Mapping[str, object], *, deletes: bool) -> None:
     """Move what is replaced or deleted into history; tombstones of what is deleted into `temp.tombstones`."""
-    gone = f" UNION ALL SELECT staged_row FROM temp.{gone_name(table)}" if deletes else ""
+    now = "CAST($as_of AS TIMESTAMPTZ)"
+    gone = f" UNION ALL SELECT staged_row, {now} FROM temp.{gone_name(table)}" if deletes else ""
     con.execute(
         "CREATE OR REPLACE TEMP TABLE outgoing AS "
-        f"SELECT staged_row FROM temp.changes WHERE staged_row IS NOT NULL{gone}"
+        f"SELECT staged_row, holds_since AS ends_at FROM temp.changes WHERE staged_row IS NOT NULL{gone}",
+        {"as_of": values["as_of"]} if deletes else {},
     )
-    closing = {name: values[name] for name in ("as_of", "sequence", "change_seq")}
+    closing = {name: values[name] for name in ("sequence", "change_seq")}
     con.execute(sql("staging/close_versions").format(**table.names), closing)
     if deletes:
-        con.execute(sql("staging/tombstones").format(**table.names, gone=gone_name(table)), closing)
+        at = {name: values[name] for name in ("as_of", "sequence", "change_seq")}
+        con.execute(sql("staging/tombstones").format(**table.names, gone=gone_name(table)), at)
     con.execute(f"DELETE FROM {table.staged} WHERE rowid IN (SELECT staged_row FROM temp.outgoing)")
 
 

@@ -54,7 +54,7 @@ _COLUMN_CONTENT = frozenset(
 )
 _FEED_CONTENT: Any = {
     "format": True,
-    "change": {"mode", "cursor", "max_delete_fraction"},
+    "change": {"mode", "cursor", "max_delete_fraction", "effective"},
     "volume": {"min_rows"},
     "reject_threshold": True,
     "records": {"__all__": {"key": True, "columns": {"__all__": _COLUMN_CONTENT}}},
@@ -66,6 +66,7 @@ class FeedTable:
     """The staged and history table of one record kind.
 
     `name`: the table's name in both schemas. `place`: what a row number counts (line, segment, row).
+    `effective`: source column that says since when a row holds.
     """
 
     source: str
@@ -73,6 +74,7 @@ class FeedTable:
     name: str
     contract: RecordContract
     place: str = "row"
+    effective: str | None = None
 
     @property
     def staged(self) -> str:
@@ -120,7 +122,15 @@ class FeedTable:
             "place": literal(self.place),
             "source": literal(self.source),
             "record": literal(self.record),
+            "holds_since": self.holds_since,
         }
+
+    @property
+    def holds_since(self) -> str:
+        """SQL of `_valid_from`: what the row says of itself, but nothing that is still to come when it is delivered."""
+        as_of = "CAST($as_of AS TIMESTAMPTZ)"
+        columns = [quote(column.name) for column in self.contract.columns if column.source == self.effective]
+        return f"least(coalesce({columns[0]}, {as_of}), {as_of})" if columns else as_of
 
     @property
     def _key_is_hidden(self) -> bool:
@@ -151,7 +161,14 @@ def arrow_type(contract_type: str) -> pa.DataType:
 def feed_tables(contract: FeedContract, source: str) -> list[FeedTable]:
     """The tables of a feed of one source, one per record kind."""
     return [
-        FeedTable(source, record, contract.staged_name(source, record), body, _PLACES[contract.format.kind])
+        FeedTable(
+            source,
+            record,
+            contract.staged_name(source, record),
+            body,
+            _PLACES[contract.format.kind],
+            contract.change.effective,
+        )
         for record, body in contract.records.items()
     ]
 
@@ -159,6 +176,8 @@ def feed_tables(contract: FeedContract, source: str) -> list[FeedTable]:
 def contract_hash(contract: FeedContract) -> str:
     """Hash of everything in a contract that decides which rows come out of given bytes."""
     content = contract.model_dump(mode="json", include=_FEED_CONTENT)
+    if content["change"]["effective"] is None:  # so that feeds without it keep the hash that they had before it was
+        del content["change"]["effective"]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -1,13 +1,26 @@
 -- Items, with the GTIN of the pack they are ordered in: partners' documents name that one. Where the item itself has no
 -- GTIN, the list of its units has one for the base unit.
-WITH unit AS (
+WITH pack AS (
+    -- The newest pack of each unit counts: the one before keeps its flags.
+    SELECT
+        item_no,
+        uom,
+        gtin,
+        is_order_uom,
+        _is_deleted,
+        _change_seq,
+        ROW_NUMBER() OVER (PARTITION BY item_no, uom ORDER BY _is_deleted, valid_from DESC) AS place
+    FROM staged.item_uom
+),
+
+unit AS (
     SELECT
         i.item_no,
-        min(CASE WHEN p.is_order_uom AND NOT p._is_deleted THEN p.gtin END) AS pack_gtin,
-        min(CASE WHEN p.uom = i.base_uom AND NOT p._is_deleted THEN p.gtin END) AS base_gtin,
+        min(CASE WHEN p.place = 1 AND p.is_order_uom AND NOT p._is_deleted THEN p.gtin END) AS pack_gtin,
+        min(CASE WHEN p.place = 1 AND p.uom = i.base_uom AND NOT p._is_deleted THEN p.gtin END) AS base_gtin,
         max(p._change_seq) AS pack_seq
     FROM staged.item AS i
-    INNER JOIN staged.item_uom AS p ON i.item_no = p.item_no
+    INNER JOIN pack AS p ON i.item_no = p.item_no
     GROUP BY i.item_no
 )
 

@@ -7,6 +7,7 @@ SELECT
     m.multiplier AS factor_to_base,
     m.gtin,
     m.is_order_uom,
+    m.valid_from,
     m._delivery_id,
     m._source_row_no,
     m._valid_from,

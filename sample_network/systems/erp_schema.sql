@@ -2,13 +2,16 @@ CREATE TABLE item_master (
     item_no VARCHAR(15) PRIMARY KEY, description VARCHAR(60), base_uom CHAR(2), gtin VARCHAR(14), mfr_name VARCHAR(60),
     mfr_part_no VARCHAR(30), lot_flag CHAR(1), status CHAR(1), std_cost NUMERIC(18, 4), updated_at TIMESTAMP NOT NULL);
 CREATE TABLE item_uom (
-    item_no VARCHAR(15), uom CHAR(2), multiplier NUMERIC(18, 6), gtin VARCHAR(14), order_flag CHAR(1),
-    updated_at TIMESTAMP NOT NULL, PRIMARY KEY (item_no, uom));
+    item_no VARCHAR(15), uom CHAR(2), valid_from DATE, multiplier NUMERIC(18, 6), gtin VARCHAR(14), order_flag CHAR(1),
+    updated_at TIMESTAMP NOT NULL, PRIMARY KEY (item_no, uom, valid_from));
 CREATE TABLE uom (
     uom CHAR(2) PRIMARY KEY, description VARCHAR(30), x12_code CHAR(2), updated_at TIMESTAMP NOT NULL);
 CREATE TABLE vendor (
     vendor_no VARCHAR(9) PRIMARY KEY, name VARCHAR(60), duns CHAR(9), gln CHAR(13), edi_id VARCHAR(15), status CHAR(1),
     since DATE, updated_at TIMESTAMP NOT NULL);
+CREATE TABLE vendor_journal (
+    journal_no INTEGER PRIMARY KEY, op CHAR(1) NOT NULL, changed_at TIMESTAMP NOT NULL, vendor_no VARCHAR(9), name VARCHAR(60),
+    duns CHAR(9), gln CHAR(13), edi_id VARCHAR(15), status CHAR(1), since DATE);
 CREATE TABLE location (
     location_code VARCHAR(15) PRIMARY KEY, name VARCHAR(60), type VARCHAR(10), parent VARCHAR(15), facility VARCHAR(15),
     gln CHAR(13), updated_at TIMESTAMP NOT NULL);

@@ -46,7 +46,7 @@ SELECT * FROM (
     UNION ALL
     SELECT 'supplier_remit_to', 'legacy_erp', 'vendor', 'legacy_erp.sqlite', NULL, concat(erp_no, '-R', t.n) FROM supplier CROSS JOIN range(1, 4) AS t (n) WHERE t.n <= extra_remits
     UNION ALL
-    SELECT 'pack_changed', 'legacy_erp', 'item_uom', 'legacy_erp.sqlite', NULL, concat(erp_no, '|BX') FROM item
+    SELECT 'pack_changed', 'legacy_erp', 'item_uom', 'legacy_erp.sqlite', NULL, concat(erp_no, '|BX|', strftime(day_of(pack_change_day), '%Y-%m-%d')) FROM item
     WHERE pack_change_day IS NOT NULL AND utc_of(pack_change_day, 420, 'America/New_York') <= getvariable('until')
     UNION ALL
     SELECT 'gtin_bad_check', 'legacy_erp', 'item', 'legacy_erp.sqlite', NULL, erp_no FROM item WHERE gtin_bad_check(concat('erp|', item_no))

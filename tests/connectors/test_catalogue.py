@@ -115,6 +115,13 @@ MISTAKES = [
         "not valid YAML: key 'name' is there twice",
     ),
     ("mode: snapshot", "mode: sometimes", 9, 10, "Input should be 'snapshot', 'incremental'"),
+    (
+        "mode: snapshot",
+        "mode: snapshot, effective: Qty",
+        9,
+        1,
+        "change.effective is no TIMESTAMPTZ column of record main",
+    ),
     ("mode: snapshot", "mode: edi", 9, 10, "change mode edi and format x12 go together"),
     ("kind: file, path", "kind: database, table", 7, 3, "format delimited does not go with its transport"),
     ("(?P<as_of>[0-9]{8})", "([0-9]{8})", 10, 1, "as_of from the name needs a pattern with a group"),

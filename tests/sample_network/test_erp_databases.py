@@ -53,7 +53,7 @@ def file_url(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="module")
 def by_file(file_url: str) -> dict[str, Table]:
     tables = content(file_url)
-    assert len(tables) == 14
+    assert len(tables) == 15
     assert min(len(rows) for rows in tables.values()) >= 3
     return tables
 

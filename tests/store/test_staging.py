@@ -369,6 +369,58 @@ def test_the_cursor_stands_still_for_what_was_not_applied(working: Working, land
     assert len(state.seen) == 3
 
 
+# -- rows that say since when they hold ---------------------------------------------------------------
+
+
+def dated(mode: str = "incremental") -> FeedContract:
+    columns = {"id": "BIGINT", "qty": "DECIMAL(18,4)", "changed": "TIMESTAMPTZ"}
+    change = {"mode": mode, "effective": "changed", "max_delete_fraction": 1}
+    return contract(columns=columns, change=change | ({"cursor": ["changed"]} if mode == "incremental" else {}))
+
+
+def versions(working: Working) -> list[tuple[Any, ...]]:
+    both = (
+        'SELECT id, qty, _is_deleted, _valid_from, _valid_to FROM history."erp__stock" UNION ALL'
+        ' SELECT id, qty, _is_deleted, _valid_from, NULL FROM staged."erp__stock"'
+    )
+    return working.con.execute(f"SELECT * FROM ({both}) ORDER BY id, _valid_from, _valid_to").fetchall()
+
+
+def test_a_version_holds_from_the_day_that_the_row_names(working: Working, landing: Landing) -> None:
+    """Whenever it is read: one home reads every day, the other on the last, and of what both saw both say the same."""
+    late = {"id": 3, "qty": 7}
+    deliver(working, landing, dated(), Sent([changed(1, 1, 1.5), late], day(4), kind="incremental"))
+    deliver(working, landing, dated(), Sent([changed(1, 2, 5.5), changed(2, 1, 2.5)], day(9), kind="incremental"))
+    assert versions(working) == [
+        (1, D(1), False, day(1.5), day(5.5)),
+        (1, D(2), False, day(5.5), None),
+        (2, D(1), False, day(2.5), None),
+        (3, D(7), False, day(4), None),
+    ], "a row without a day of its own holds from its delivery on"
+
+
+def test_a_day_still_to_come_and_one_dated_back_are_bounded(working: Working, landing: Landing) -> None:
+    deliver(working, landing, dated(), Sent([changed(1, 1, 3), changed(2, 1, 30)], day(4), kind="snapshot"))
+    deliver(working, landing, dated(), Sent([changed(1, 2, 2), changed(2, 2, 5)], day(6), kind="snapshot"))
+    assert versions(working) == [
+        (1, D(1), False, day(3), day(3)),
+        (1, D(2), False, day(3), None),
+        (2, D(1), False, day(4), day(5)),
+        (2, D(2), False, day(5), None),
+    ], "one version of a key ends where the next begins, and none begins after it was delivered"
+
+
+def test_what_vanishes_is_gone_from_its_delivery_on(working: Working, landing: Landing) -> None:
+    deliver(working, landing, dated("snapshot"), Sent([changed(1, 1, 1), changed(2, 1, 1)], day(2)))
+    deliver(working, landing, dated("snapshot"), Sent([changed(2, 3, 2.5)], day(4)))
+    assert versions(working) == [
+        (1, D(1), False, day(1), day(4)),
+        (1, D(1), True, day(4), None),
+        (2, D(1), False, day(1), day(2.5)),
+        (2, D(3), False, day(2.5), None),
+    ]
+
+
 # -- order ------------------------------------------------------------------------------------------
 
 
@@ -497,11 +549,11 @@ DUPLICATED = st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 2)), max
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[FeedContract, list[Sent]]:
     """A contract and a set of deliveries of it, in order."""
-    mode = draw(st.sampled_from(["snapshot", "incremental", "append", "edi", "guarded", "two"]))
+    mode = draw(st.sampled_from(["snapshot", "incremental", "dated", "append", "edi", "guarded", "two"]))
     sent: list[Sent] = []
     for number in range(draw(st.integers(1, 5))):
         pairs = draw(DUPLICATED) if draw(st.booleans()) else list(draw(ROWS).items())
-        if mode == "incremental":
+        if mode in ("incremental", "dated"):
             kind = draw(st.sampled_from(["incremental", "range", "snapshot"]))
             bounds = draw(st.tuples(st.sampled_from([None, "97", "99"]), st.sampled_from([None, "98", "100"])))
             some = [changed(ord(key), qty, qty) for key, qty in pairs]
@@ -519,6 +571,7 @@ def histories(draw: st.DrawFn) -> tuple[FeedContract, list[Sent]]:
         sent.append(Sent(some, day(number), kind=kind, rejects=rejects, violation=violation))  # type: ignore[arg-type]
     feeds = {
         "incremental": incremental(),
+        "dated": dated(),
         "guarded": contract(change={"mode": "snapshot", "max_delete_fraction": 0.3}),
         "two": two_records("snapshot"),
     }

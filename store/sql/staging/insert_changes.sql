@@ -6,9 +6,9 @@ SELECT
     $delivery_id AS _delivery_id,
     s._source_row_no,
     s._row_hash,
-    CAST($as_of AS TIMESTAMPTZ) AS _valid_from,
+    c.holds_since AS _valid_from,
     $sequence AS _seq_from,
     CAST($change_seq AS BIGINT) AS _change_seq,
     FALSE AS _is_deleted
 FROM {spool} AS s
-WHERE s.rowid IN (SELECT c.spool_row FROM temp.changes AS c)
+INNER JOIN temp.changes AS c ON s.rowid = c.spool_row

@@ -7,7 +7,7 @@ SELECT
     $delivery_id AS _delivery_id,
     _source_row_no,
     hash({columns}) AS _row_hash,
-    CAST($as_of AS TIMESTAMPTZ) AS _valid_from,
+    {holds_since} AS _valid_from,
     $sequence AS _seq_from,
     CAST($change_seq AS BIGINT) AS _change_seq,
     FALSE AS _is_deleted
