@@ -58,8 +58,8 @@ T = TypeVar("T")
 Progress = Callable[[str], None]
 FeedId = tuple[str, str]
 
-#: Suppliers are referred to by items, locations by suppliers and items.
-DOMAIN_ORDER = ("location", "supplier", "item")
+#: Suppliers are referred to by items and contracts, locations by suppliers and items.
+DOMAIN_ORDER = ("location", "supplier", "item", "gl_account", "cost_centre", "contract")
 #: Tables of schema ops that the gate looks at in every version: what is expected empty, and only warns.
 CHECKED_OPS = ("master_finding",)
 PULL_THREADS = 4

@@ -56,7 +56,7 @@ from connectors.yaml_file import load_yaml, place_of
 Severity = Literal["error", "warn"]
 Name = Annotated[str, Field(pattern=r"^_?[a-z][a-z0-9_]*$")]
 Relation = Annotated[str, Field(pattern=r"^(intake|master|ops)\.[a-z][a-z0-9_]*$")]
-Domain = Literal["item", "supplier", "location"]
+Domain = Literal["item", "supplier", "location", "gl_account", "cost_centre", "contract"]
 
 _TYPES = re.compile(
     r"^(VARCHAR|BOOLEAN|SMALLINT|INTEGER|BIGINT|DATE|TIME|TIMESTAMP WITH TIME ZONE|DECIMAL\(\d{1,2},\d{1,2}\))$"

@@ -24,7 +24,7 @@ Who = Annotated[
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what it would change; write nothing.")]
 Case = Annotated[str, typer.Argument(metavar="CASE", help="Id that `concord steward list` shows.")]
-Domain = Annotated[str, typer.Argument(help="item, supplier or location.")]
+Domain = Annotated[str, typer.Argument(help="item, supplier, location, gl_account, cost_centre or contract.")]
 Record = Annotated[str, typer.Argument(help="A source record, as source:key.")]
 
 

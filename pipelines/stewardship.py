@@ -446,8 +446,9 @@ def print_effects(
 def print_diff(network: str | None, home: Path | None, folder: Path, out: Console) -> None:
     """Effects of changed domain files."""
     from assets.preview import preview
+    from assets.session import DOMAIN_ORDER
 
-    missing = {"item", "supplier", "location"} - set(load_domains(folder))
+    missing = set(DOMAIN_ORDER) - set(load_domains(folder))
     if missing:
         raise ConfigurationError(
             f"{folder} lacks {', '.join(f'{name}.yml' for name in sorted(missing))}",

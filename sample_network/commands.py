@@ -63,7 +63,7 @@ def score_lines(measures: list[Measure]) -> list[str]:
 def _identity_lines(have: dict[str, float]) -> list[str]:
     domains = [key.split(".")[1] for key in have if key.startswith("identity.") and key.endswith(".f1")]
     return [
-        f"identity    {domain:<9} precision {have.get(f'identity.{domain}.precision', 0):.4f}  "
+        f"identity    {domain:<11} precision {have.get(f'identity.{domain}.precision', 0):.4f}  "
         f"recall {have.get(f'identity.{domain}.recall', 0):.4f}  F1 {have[f'identity.{domain}.f1']:.4f}"
         for domain in domains
     ]

@@ -6,7 +6,13 @@ SELECT 'item' AS domain, source_system, source_key, item_sk AS sk FROM store.con
 UNION ALL
 SELECT 'supplier', source_system, source_key, supplier_sk FROM store.conformed.bridge_supplier_xref WHERE _is_current
 UNION ALL
-SELECT 'location', source_system, source_key, location_sk FROM store.conformed.bridge_location_xref WHERE _is_current;
+SELECT 'location', source_system, source_key, location_sk FROM store.conformed.bridge_location_xref WHERE _is_current
+UNION ALL
+SELECT 'gl_account', source_system, source_key, gl_account_sk FROM store.conformed.bridge_gl_account_xref WHERE _is_current
+UNION ALL
+SELECT 'cost_centre', source_system, source_key, cost_centre_sk FROM store.conformed.bridge_cost_centre_xref WHERE _is_current
+UNION ALL
+SELECT 'contract', source_system, source_key, contract_sk FROM store.conformed.bridge_contract_xref WHERE _is_current;
 
 -- Each true key with the golden record the store gives it; a key without one is a record of its own.
 CREATE TEMP TABLE keyed AS
@@ -45,13 +51,26 @@ UNPIVOT (value FOR attribute IN (supplier_no, duns, gln, legal_name, status))
 UNION ALL
 SELECT 'location', location_sk, attribute, value FROM (
     SELECT location_sk, location_code, name, type, facility_code, gln FROM store.conformed.dim_location WHERE _is_current)
-UNPIVOT (value FOR attribute IN (location_code, name, type, facility_code, gln));
+UNPIVOT (value FOR attribute IN (location_code, name, type, facility_code, gln))
+UNION ALL
+SELECT 'gl_account', gl_account_sk, attribute, value FROM (
+    SELECT gl_account_sk, name, account_type, status FROM store.conformed.dim_gl_account WHERE _is_current)
+UNPIVOT (value FOR attribute IN (name, account_type, status))
+UNION ALL
+SELECT 'cost_centre', cost_centre_sk, attribute, value FROM (
+    SELECT cost_centre_sk, cost_centre_code, company_code, name, facility_code, location_code, CAST(first_date AS VARCHAR) AS first_date, status
+    FROM store.conformed.dim_cost_centre WHERE _is_current)
+UNPIVOT (value FOR attribute IN (cost_centre_code, company_code, name, facility_code, location_code, first_date, status))
+UNION ALL
+SELECT 'contract', contract_sk, attribute, value FROM (
+    SELECT contract_sk, kind, CAST(first_date AS VARCHAR) AS first_date, CAST(last_date AS VARCHAR) AS last_date FROM store.conformed.dim_contract WHERE _is_current)
+UNPIVOT (value FOR attribute IN (kind, first_date, last_date));
 
 -- The golden record of an entity is the one that holds its ERP key.
 CREATE TEMP TABLE attribute_result AS
 SELECT a.domain, a.attribute, a.entity_id, a.value AS right_value, t.value AS told_value, a.value IS NOT DISTINCT FROM t.value AS is_right
 FROM truth.attribute AS a
-LEFT JOIN (SELECT domain, entity_id, min(sk) AS sk FROM keyed WHERE source_system = 'legacy_erp' AND sk > 0 GROUP BY ALL) AS g
+LEFT JOIN (SELECT domain, entity_id, min(sk) AS sk FROM keyed WHERE source_system IN ('legacy_erp', 'legacy_finance') AND sk > 0 GROUP BY ALL) AS g
     ON g.domain = a.domain AND g.entity_id = a.entity_id
 LEFT JOIN told AS t ON t.domain = a.domain AND t.sk = g.sk AND t.attribute = a.attribute;
 

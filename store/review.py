@@ -94,7 +94,7 @@ def _of_orders(promise: TablePromise, domain: str) -> str:
 def _references(promise: TablePromise) -> list[tuple[str, str]]:
     """(what the columns are named for, domain) of the golden ids that have their source key beside them."""
     stems = [name.removesuffix("_sk") for name in promise.column_names if name.endswith("_sk")]
-    domains = ("item", "supplier", "location")
+    domains = ("item", "supplier", "location", "gl_account", "cost_centre", "contract")
     return [
         (stem, domain)
         for stem in stems

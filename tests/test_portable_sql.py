@@ -26,7 +26,7 @@ def column_types(path: Path) -> dict[str, str]:
 
 
 def test_there_are_files_to_check() -> None:
-    assert len([path for path in FILES if path.parent.name == "conformed"]) == 18
+    assert len([path for path in FILES if path.parent.name == "conformed"]) == 24
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")

@@ -19,6 +19,25 @@ path AS (
     INNER JOIN path AS p ON n.parent_sk = p.location_sk
 ),
 
+cost_centre AS (
+    -- A code that two companies use names one only together with its company.
+    SELECT
+        cost_centre_code,
+        CASE WHEN count(*) OVER (PARTITION BY cost_centre_code) = 1 THEN cost_centre_sk END AS only_sk,
+        company_code,
+        CASE WHEN count(*) OVER (PARTITION BY cost_centre_code, company_code) = 1 THEN cost_centre_sk END AS company_sk
+    FROM master.golden_cost_centre
+    WHERE is_current AND cost_centre_code IS NOT NULL
+),
+
+borne AS (
+    SELECT g.location_sk, g.valid_from, max(coalesce(c.company_sk, c.only_sk)) AS cost_centre_sk
+    FROM master.golden_location AS g
+    INNER JOIN cost_centre AS c
+        ON g.cost_centre_code = c.cost_centre_code AND coalesce(g.company_code = c.company_code, c.only_sk IS NOT NULL)
+    GROUP BY g.location_sk, g.valid_from
+),
+
 golden AS (
     SELECT
         g.location_sk,
@@ -31,7 +50,7 @@ golden AS (
         g.facility_code,
         g.tz_iana,
         g.company_code,
-        CAST(CASE WHEN g.cost_centre_code IS NULL THEN -1 ELSE -2 END AS BIGINT) AS cost_centre_sk,
+        CASE WHEN g.cost_centre_code IS NULL THEN -1 ELSE coalesce(borne.cost_centre_sk, -2) END AS cost_centre_sk,
         g.cost_centre_code,
         g.city,
         g.state,
@@ -66,6 +85,7 @@ golden AS (
         g.is_current AS _is_current
     FROM master.golden_location AS g
     LEFT JOIN path ON g.location_sk = path.location_sk
+    LEFT JOIN borne ON g.location_sk = borne.location_sk AND g.valid_from = borne.valid_from
 ),
 
 unknown AS (

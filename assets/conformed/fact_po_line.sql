@@ -6,6 +6,7 @@ WITH line AS (
         CASE WHEN l.item_key IS NULL THEN -1 ELSE coalesce(i.item_sk, -2) END AS item_sk,
         CASE WHEN l.supplier_key IS NULL THEN -1 ELSE coalesce(v.supplier_sk, -2) END AS supplier_sk,
         CASE WHEN l.location_key IS NULL THEN -1 ELSE coalesce(p.location_sk, -2) END AS location_sk,
+        CASE WHEN l.contract_key IS NULL AND l.contract_no IS NULL THEN -1 ELSE coalesce(c.contract_sk, -2) END AS contract_sk,
         CASE
             WHEN i.base_conflict THEN 'base_conflict'
             WHEN l.uom_factor > 0 AND l.uom_factor <> 1 AND lower(trim(l.uom_txn)) = i.base_uom THEN 'base_conflict'
@@ -19,6 +20,7 @@ WITH line AS (
     LEFT JOIN lookup.item AS i ON l.source_system = i.source_system AND l.item_key = i.source_key
     LEFT JOIN lookup.supplier AS v ON l.source_system = v.source_system AND l.supplier_key = v.source_key
     LEFT JOIN lookup.location AS p ON l.source_system = p.source_system AND l.location_key = p.source_key
+    LEFT JOIN lookup.contract AS c ON l.source_system = c.source_system AND l.contract_key = c.source_key
     LEFT JOIN lookup.own_conversion AS o
         ON l.source_system = o.source_system
             AND l.item_key = o.item_key
@@ -69,7 +71,8 @@ SELECT
         END
     ) AS ext_amount,
     currency_code,
-    CAST(CASE WHEN contract_no IS NULL THEN -1 ELSE -2 END AS BIGINT) AS contract_sk,
+    contract_sk,
+    contract_key AS source_contract_key,
     contract_no,
     CAST(NULL AS DECIMAL(18, 6)) AS contract_price_at_order,
     created_ts,
@@ -103,6 +106,7 @@ SELECT
             coalesce(price_uom, ''),
             coalesce(CAST(ext_amount AS VARCHAR), ''),
             coalesce(currency_code, ''),
+            coalesce(contract_key, ''),
             coalesce(contract_no, ''),
             coalesce(strftime(created_ts, '%Y-%m-%d %H:%M:%S'), ''),
             coalesce(strftime(issued_ts, '%Y-%m-%d %H:%M:%S'), ''),

@@ -54,6 +54,7 @@ SELECT
         CAST(CAST(qty AS DECIMAL(19, 6)) * unit_price AS DECIMAL(30, 10)) * price_factor AS DECIMAL(18, 4)
     ) AS ext_amount,
     currency_code,
+    contract_no AS contract_key,
     contract_no,
     interchange_ts AS transmitted_ts,
     order_date,

@@ -100,6 +100,7 @@ SELECT
     u.code AS price_uom,
     amount.ext_amount AS ext_amount,
     amount.currency_code AS currency_code,
+    b._source_key AS contract_key,
     b.number AS contract_no,
     l.create_date AS created_ts,
     h.purchase_date AS order_date,

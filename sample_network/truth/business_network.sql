@@ -51,3 +51,45 @@ FROM item AS i CROSS JOIN (VALUES ('ndc_missing'), ('ndc_wrong')) AS k (kind)
 WHERE i.ndc IS NOT NULL AND CASE k.kind WHEN 'ndc_missing' THEN ndc_missing(i.item_no) ELSE ndc_wrong(i.item_no) AND NOT ndc_missing(i.item_no) END
     AND utc_of(0, 1500, 'America/New_York') <= getvariable('until')
 ORDER BY k.kind, i.erp_no;
+-- Keys of accounts, cost centres and contracts. The cloud ERP sends no list of accounts and units: its budgets and journals name them.
+INSERT INTO truth.crosswalk
+WITH named AS (
+    SELECT replace(cost_centre, '-', '|') AS unit, account FROM truth.gl_posting WHERE source_system = 'cloud_finance'
+    UNION ALL
+    SELECT replace(b.cost_centre, '-', '|'), b.account FROM truth.budget AS b JOIN facility AS f ON b.cost_centre LIKE concat(100 + f.facility_no, '-%')
+    WHERE f.cloud_day < getvariable('horizon') AND utc_of(f.cloud_day, 1500, 'America/New_York') <= getvariable('until') AND b.fiscal_year = fiscal_year(day_of(f.cloud_day))
+)
+
+SELECT 'cost_centre', cost_centre, 'legacy_finance', replace(cost_centre, '-', '|') FROM truth.cost_centre
+UNION
+SELECT 'cost_centre', replace(unit, '|', '-'), 'cloud_finance', unit FROM named
+UNION
+SELECT 'gl_account', CAST(a.account AS VARCHAR), 'legacy_finance', concat(100 + f.facility_no, '|', a.account) FROM facility AS f CROSS JOIN gl_account AS a
+UNION
+SELECT 'gl_account', CAST(account AS VARCHAR), 'cloud_finance', concat(split_part(unit, '|', 1), '|', account) FROM named
+UNION
+SELECT 'contract', contract_no, 'legacy_erp', contract_no FROM contract
+ORDER BY ALL;
+INSERT INTO truth.entity
+SELECT 'cost_centre', cost_centre, name, NULL FROM truth.cost_centre
+UNION ALL
+SELECT 'gl_account', CAST(account AS VARCHAR), name, NULL FROM gl_account
+UNION ALL
+SELECT 'contract', contract_no, NULL, NULL FROM contract
+ORDER BY ALL;
+INSERT INTO truth.attribute
+SELECT 'gl_account', account_no, attribute, value FROM (SELECT CAST(account AS VARCHAR) AS account_no, name, kind AS account_type, 'active' AS status FROM gl_account)
+UNPIVOT (value FOR attribute IN (name, account_type, status))
+UNION ALL
+SELECT 'cost_centre', cost_centre, attribute, value FROM (
+    SELECT t.cost_centre, split_part(t.cost_centre, '-', 2) AS cost_centre_code, CAST(t.company AS VARCHAR) AS company_code, t.name, CAST(c.facility AS VARCHAR) AS facility_code, c.code AS location_code,
+        '2019-07-01' AS first_date, 'active' AS status
+    FROM truth.cost_centre AS t JOIN cost_centre AS c USING (cost_centre)
+)
+UNPIVOT (value FOR attribute IN (cost_centre_code, company_code, name, facility_code, location_code, first_date, status))
+UNION ALL
+SELECT 'contract', contract_no, attribute, value FROM (
+    SELECT contract_no, lower(kind) AS kind, CAST(day_of(from_day) AS VARCHAR) AS first_date, CAST(day_of(to_day) AS VARCHAR) AS last_date FROM contract
+)
+UNPIVOT (value FOR attribute IN (kind, first_date, last_date))
+ORDER BY ALL;

@@ -80,7 +80,7 @@ def relations() -> dict[str, dict[str, str]]:
         attributes = {n: c["type"] for n, c in rules["attributes"].items()}
         named = [n.removesuffix("_key") + "_sk" for n, c in rules["attributes"].items() if "references" in c]
         resolved = dict.fromkeys(named, "BIGINT")
-        published = dict.fromkeys([*rules["published"].values(), *rules.get("derived", ())], "VARCHAR")
+        published = dict.fromkeys([*rules.get("published", {}).values(), *rules.get("derived", ())], "VARCHAR")
         found[f"intake.{name}"] = attributes | dict.fromkeys(rules["identifiers"], "VARCHAR") | _INTAKE_META
         found[f"master.xref_{name}"] = {"source_system": "VARCHAR", "source_key": "VARCHAR"} | sk | _XREF
         found[f"master.golden_{name}"] = sk | attributes | resolved | published | _GOLDEN

@@ -33,6 +33,8 @@ TRUTH: dict[str, dict[str, str]] = {
     "supplier": {"rows": f"SELECT count(*) FROM party_party WHERE id IN ({_SELLERS})"},
     "location": {"rows": "SELECT count(*) FROM stock_location"},
     "uom": {"rows": "SELECT count(*) FROM product_uom"},
+    "gl_account": {"rows": "SELECT count(*) FROM account_account"},
+    "contract": {"rows": "SELECT count(*) FROM purchase_blanket_agreement"},
     "item_uom": {
         "rows": """SELECT count(*) FROM product_product AS p JOIN product_template AS t ON t.id = p.template
             JOIN product_uom AS d ON d.id = t.default_uom JOIN product_uom AS u ON u.category = d.category"""

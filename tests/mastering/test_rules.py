@@ -29,7 +29,7 @@ def written(folder: Path, text: str, name: str = "thing") -> Path:
 
 
 def test_the_domains_of_the_product_are_sound() -> None:
-    assert list(DOMAINS) == ["item", "location", "supplier"]
+    assert list(DOMAINS) == ["contract", "cost_centre", "gl_account", "item", "location", "supplier"]
     assert DOMAINS["item"].published == {"gtin": "gtin14", "udi_di": "udi_di", "ndc": "ndc11"}
     assert DOMAINS["item"].references == {"superseded_by_item_key": "superseded_by_item_sk"}
     assert DOMAINS["supplier"].identifiers["tax_id"].secret

@@ -20,6 +20,24 @@ CREATE TABLE conformed.dim_location AS
 SELECT sk AS location_sk, TRUE AS _is_current, p.* FROM (
     PIVOT (SELECT entity_id, attribute, value FROM truth.attribute WHERE domain = 'location') ON attribute USING any_value(value) GROUP BY entity_id
 ) AS p JOIN sks AS s ON s.domain = 'location' AND s.entity_id = p.entity_id;
+CREATE TABLE conformed.bridge_gl_account_xref AS
+SELECT c.source_system, c.source_key, s.sk AS gl_account_sk, TRUE AS _is_current FROM truth.crosswalk AS c JOIN sks AS s USING (domain, entity_id) WHERE domain = 'gl_account';
+CREATE TABLE conformed.dim_gl_account AS
+SELECT sk AS gl_account_sk, TRUE AS _is_current, p.* FROM (
+    PIVOT (SELECT entity_id, attribute, value FROM truth.attribute WHERE domain = 'gl_account') ON attribute USING any_value(value) GROUP BY entity_id
+) AS p JOIN sks AS s ON s.domain = 'gl_account' AND s.entity_id = p.entity_id;
+CREATE TABLE conformed.bridge_cost_centre_xref AS
+SELECT c.source_system, c.source_key, s.sk AS cost_centre_sk, TRUE AS _is_current FROM truth.crosswalk AS c JOIN sks AS s USING (domain, entity_id) WHERE domain = 'cost_centre';
+CREATE TABLE conformed.dim_cost_centre AS
+SELECT sk AS cost_centre_sk, TRUE AS _is_current, p.* FROM (
+    PIVOT (SELECT entity_id, attribute, value FROM truth.attribute WHERE domain = 'cost_centre') ON attribute USING any_value(value) GROUP BY entity_id
+) AS p JOIN sks AS s ON s.domain = 'cost_centre' AND s.entity_id = p.entity_id;
+CREATE TABLE conformed.bridge_contract_xref AS
+SELECT c.source_system, c.source_key, s.sk AS contract_sk, TRUE AS _is_current FROM truth.crosswalk AS c JOIN sks AS s USING (domain, entity_id) WHERE domain = 'contract';
+CREATE TABLE conformed.dim_contract AS
+SELECT sk AS contract_sk, TRUE AS _is_current, p.* FROM (
+    PIVOT (SELECT entity_id, attribute, value FROM truth.attribute WHERE domain = 'contract') ON attribute USING any_value(value) GROUP BY entity_id
+) AS p JOIN sks AS s ON s.domain = 'contract' AND s.entity_id = p.entity_id;
 CREATE TABLE facts AS
 SELECT f.*, coalesce(s.sk, -2) AS item_sk FROM truth.fact AS f LEFT JOIN sks AS s ON s.domain = 'item' AND s.entity_id = f.item_id WHERE f.expected = 'published';
 CREATE TABLE conformed.fact_po_line AS

@@ -1,0 +1,27 @@
+-- Crosswalk: which golden contract each key of each source means, since when, by which rule or person. Old rows are kept.
+SELECT
+    source_system,
+    source_key,
+    contract_sk,
+    match_rule,
+    match_score,
+    match_status,
+    decided_by,
+    decided_at,
+    source_system AS _source_system,
+    source_key AS _source_key,
+    md5(
+        concat_ws(
+            '|',
+            source_system,
+            source_key,
+            coalesce(match_rule, ''),
+            coalesce(CAST(match_score AS VARCHAR), ''),
+            coalesce(match_status, ''),
+            coalesce(decided_by, '')
+        )
+    ) AS _row_hash,
+    valid_from AS _valid_from,
+    valid_to AS _valid_to,
+    valid_to IS NULL AS _is_current
+FROM master.xref_contract
