@@ -31,50 +31,29 @@ WITH golden AS (
     FROM master.golden_contract AS g
 ),
 
-unknown AS (
-    -- Facts without a key.
+member AS (
+    -- What facts without a key point to, and facts with a key that no record of the domain has. All else is NULL.
     SELECT
-        CAST(-1 AS BIGINT) AS contract_sk,
-        'UNKNOWN' AS contract_no,
-        CAST(NULL AS VARCHAR) AS kind,
+        CAST(m.sk AS BIGINT) AS contract_sk,
+        m.code AS contract_no,
+        g.kind,
         CAST(-1 AS BIGINT) AS supplier_sk,
-        CAST(NULL AS VARCHAR) AS currency_code,
-        CAST(NULL AS DATE) AS first_date,
-        CAST(NULL AS DATE) AS last_date,
-        CAST(NULL AS VARCHAR) AS status,
+        g.currency_code,
+        g.first_date,
+        g.last_date,
+        g.status,
         'concord' AS _source_system,
-        'UNKNOWN' AS _source_key,
-        CAST(NULL AS VARCHAR) AS _delivery_id,
-        CAST(NULL AS BIGINT) AS _source_row_no,
-        md5('UNKNOWN') AS _row_hash,
+        m.code AS _source_key,
+        g._delivery_id,
+        g._source_row_no,
+        md5(m.code) AS _row_hash,
         TIMESTAMPTZ '1900-01-01 00:00:00+00' AS _valid_from,
-        CAST(NULL AS TIMESTAMPTZ) AS _valid_to,
+        g._valid_to,
         TRUE AS _is_current
-),
-
-unresolved AS (
-    -- Facts with a key that no record of the domain has.
-    SELECT
-        CAST(-2 AS BIGINT) AS contract_sk,
-        'UNRESOLVED' AS contract_no,
-        CAST(NULL AS VARCHAR) AS kind,
-        CAST(-1 AS BIGINT) AS supplier_sk,
-        CAST(NULL AS VARCHAR) AS currency_code,
-        CAST(NULL AS DATE) AS first_date,
-        CAST(NULL AS DATE) AS last_date,
-        CAST(NULL AS VARCHAR) AS status,
-        'concord' AS _source_system,
-        'UNRESOLVED' AS _source_key,
-        CAST(NULL AS VARCHAR) AS _delivery_id,
-        CAST(NULL AS BIGINT) AS _source_row_no,
-        md5('UNRESOLVED') AS _row_hash,
-        TIMESTAMPTZ '1900-01-01 00:00:00+00' AS _valid_from,
-        CAST(NULL AS TIMESTAMPTZ) AS _valid_to,
-        TRUE AS _is_current
+    FROM (VALUES (-1, 'UNKNOWN'), (-2, 'UNRESOLVED')) AS m (sk, code)
+    LEFT JOIN golden AS g ON FALSE
 )
 
 SELECT * FROM golden
 UNION ALL
-SELECT * FROM unknown
-UNION ALL
-SELECT * FROM unresolved
+SELECT * FROM member

@@ -43,54 +43,31 @@ golden AS (
     LEFT JOIN place AS p ON g.location_code = p.location_code
 ),
 
-unknown AS (
-    -- Facts without a key.
+member AS (
+    -- What facts without a key point to, and facts with a key that no record of the domain has. All else is NULL.
     SELECT
-        CAST(-1 AS BIGINT) AS cost_centre_sk,
-        'UNKNOWN' AS cost_centre_code,
-        CAST(NULL AS VARCHAR) AS company_code,
-        'no cost centre given' AS name,
-        CAST(NULL AS VARCHAR) AS facility_code,
+        CAST(m.sk AS BIGINT) AS cost_centre_sk,
+        m.code AS cost_centre_code,
+        g.company_code,
+        m.said AS name,
+        g.facility_code,
         CAST(-1 AS BIGINT) AS location_sk,
-        CAST(NULL AS VARCHAR) AS location_code,
-        CAST(NULL AS DATE) AS first_date,
-        CAST(NULL AS DATE) AS end_date,
-        CAST(NULL AS VARCHAR) AS status,
+        g.location_code,
+        g.first_date,
+        g.end_date,
+        g.status,
         'concord' AS _source_system,
-        'UNKNOWN' AS _source_key,
-        CAST(NULL AS VARCHAR) AS _delivery_id,
-        CAST(NULL AS BIGINT) AS _source_row_no,
-        md5('UNKNOWN') AS _row_hash,
+        m.code AS _source_key,
+        g._delivery_id,
+        g._source_row_no,
+        md5(m.code) AS _row_hash,
         TIMESTAMPTZ '1900-01-01 00:00:00+00' AS _valid_from,
-        CAST(NULL AS TIMESTAMPTZ) AS _valid_to,
+        g._valid_to,
         TRUE AS _is_current
-),
-
-unresolved AS (
-    -- Facts with a key that no record of the domain has.
-    SELECT
-        CAST(-2 AS BIGINT) AS cost_centre_sk,
-        'UNRESOLVED' AS cost_centre_code,
-        CAST(NULL AS VARCHAR) AS company_code,
-        'key matches no cost centre' AS name,
-        CAST(NULL AS VARCHAR) AS facility_code,
-        CAST(-1 AS BIGINT) AS location_sk,
-        CAST(NULL AS VARCHAR) AS location_code,
-        CAST(NULL AS DATE) AS first_date,
-        CAST(NULL AS DATE) AS end_date,
-        CAST(NULL AS VARCHAR) AS status,
-        'concord' AS _source_system,
-        'UNRESOLVED' AS _source_key,
-        CAST(NULL AS VARCHAR) AS _delivery_id,
-        CAST(NULL AS BIGINT) AS _source_row_no,
-        md5('UNRESOLVED') AS _row_hash,
-        TIMESTAMPTZ '1900-01-01 00:00:00+00' AS _valid_from,
-        CAST(NULL AS TIMESTAMPTZ) AS _valid_to,
-        TRUE AS _is_current
+    FROM (VALUES (-1, 'UNKNOWN', 'no cost centre given'), (-2, 'UNRESOLVED', 'key matches no cost centre')) AS m (sk, code, said)
+    LEFT JOIN golden AS g ON FALSE
 )
 
 SELECT * FROM golden
 UNION ALL
-SELECT * FROM unknown
-UNION ALL
-SELECT * FROM unresolved
+SELECT * FROM member

@@ -27,46 +27,27 @@ WITH golden AS (
     FROM master.golden_gl_account AS g
 ),
 
-unknown AS (
-    -- Facts without a key.
+member AS (
+    -- What facts without a key point to, and facts with a key that no record of the domain has. All else is NULL.
     SELECT
-        CAST(-1 AS BIGINT) AS gl_account_sk,
-        'UNKNOWN' AS account_no,
-        'no account given' AS name,
-        CAST(NULL AS VARCHAR) AS account_type,
+        CAST(m.sk AS BIGINT) AS gl_account_sk,
+        m.code AS account_no,
+        m.said AS name,
+        g.account_type,
         CAST(-1 AS BIGINT) AS parent_gl_account_sk,
-        CAST(NULL AS VARCHAR) AS status,
+        g.status,
         'concord' AS _source_system,
-        'UNKNOWN' AS _source_key,
-        CAST(NULL AS VARCHAR) AS _delivery_id,
-        CAST(NULL AS BIGINT) AS _source_row_no,
-        md5('UNKNOWN') AS _row_hash,
+        m.code AS _source_key,
+        g._delivery_id,
+        g._source_row_no,
+        md5(m.code) AS _row_hash,
         TIMESTAMPTZ '1900-01-01 00:00:00+00' AS _valid_from,
-        CAST(NULL AS TIMESTAMPTZ) AS _valid_to,
+        g._valid_to,
         TRUE AS _is_current
-),
-
-unresolved AS (
-    -- Facts with a key that no record of the domain has.
-    SELECT
-        CAST(-2 AS BIGINT) AS gl_account_sk,
-        'UNRESOLVED' AS account_no,
-        'key matches no account' AS name,
-        CAST(NULL AS VARCHAR) AS account_type,
-        CAST(-1 AS BIGINT) AS parent_gl_account_sk,
-        CAST(NULL AS VARCHAR) AS status,
-        'concord' AS _source_system,
-        'UNRESOLVED' AS _source_key,
-        CAST(NULL AS VARCHAR) AS _delivery_id,
-        CAST(NULL AS BIGINT) AS _source_row_no,
-        md5('UNRESOLVED') AS _row_hash,
-        TIMESTAMPTZ '1900-01-01 00:00:00+00' AS _valid_from,
-        CAST(NULL AS TIMESTAMPTZ) AS _valid_to,
-        TRUE AS _is_current
+    FROM (VALUES (-1, 'UNKNOWN', 'no account given'), (-2, 'UNRESOLVED', 'key matches no account')) AS m (sk, code, said)
+    LEFT JOIN golden AS g ON FALSE
 )
 
 SELECT * FROM golden
 UNION ALL
-SELECT * FROM unknown
-UNION ALL
-SELECT * FROM unresolved
+SELECT * FROM member

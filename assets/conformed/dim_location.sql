@@ -88,68 +88,38 @@ golden AS (
     LEFT JOIN borne ON g.location_sk = borne.location_sk AND g.valid_from = borne.valid_from
 ),
 
-unknown AS (
-    -- Facts without a key.
+member AS (
+    -- What facts without a key point to, and facts with a key that no record of the domain has. All else is NULL.
     SELECT
-        CAST(-1 AS BIGINT) AS location_sk,
-        'UNKNOWN' AS location_code,
-        CAST(NULL AS VARCHAR) AS gln,
-        'no location key given' AS name,
-        CAST(NULL AS VARCHAR) AS type,
+        CAST(m.sk AS BIGINT) AS location_sk,
+        m.code AS location_code,
+        g.gln,
+        m.said AS name,
+        g.type,
         CAST(-1 AS BIGINT) AS parent_location_sk,
-        CAST(NULL AS VARCHAR) AS path,
-        CAST(NULL AS VARCHAR) AS facility_code,
-        CAST(NULL AS VARCHAR) AS tz_iana,
-        CAST(NULL AS VARCHAR) AS company_code,
+        g.path,
+        g.facility_code,
+        g.tz_iana,
+        g.company_code,
         CAST(-1 AS BIGINT) AS cost_centre_sk,
-        CAST(NULL AS VARCHAR) AS cost_centre_code,
-        CAST(NULL AS VARCHAR) AS city,
-        CAST(NULL AS VARCHAR) AS state,
-        CAST(NULL AS VARCHAR) AS postal_code,
-        CAST(NULL AS VARCHAR) AS country,
-        CAST(NULL AS VARCHAR) AS status,
+        g.cost_centre_code,
+        g.city,
+        g.state,
+        g.postal_code,
+        g.country,
+        g.status,
         'concord' AS _source_system,
-        'UNKNOWN' AS _source_key,
-        CAST(NULL AS VARCHAR) AS _delivery_id,
-        CAST(NULL AS BIGINT) AS _source_row_no,
-        md5('UNKNOWN') AS _row_hash,
+        m.code AS _source_key,
+        g._delivery_id,
+        g._source_row_no,
+        md5(m.code) AS _row_hash,
         TIMESTAMPTZ '1900-01-01 00:00:00+00' AS _valid_from,
-        CAST(NULL AS TIMESTAMPTZ) AS _valid_to,
+        g._valid_to,
         TRUE AS _is_current
-),
-
-unresolved AS (
-    -- Facts with a key that no record of the domain has.
-    SELECT
-        CAST(-2 AS BIGINT) AS location_sk,
-        'UNRESOLVED' AS location_code,
-        CAST(NULL AS VARCHAR) AS gln,
-        'location key matches no location' AS name,
-        CAST(NULL AS VARCHAR) AS type,
-        CAST(-1 AS BIGINT) AS parent_location_sk,
-        CAST(NULL AS VARCHAR) AS path,
-        CAST(NULL AS VARCHAR) AS facility_code,
-        CAST(NULL AS VARCHAR) AS tz_iana,
-        CAST(NULL AS VARCHAR) AS company_code,
-        CAST(-1 AS BIGINT) AS cost_centre_sk,
-        CAST(NULL AS VARCHAR) AS cost_centre_code,
-        CAST(NULL AS VARCHAR) AS city,
-        CAST(NULL AS VARCHAR) AS state,
-        CAST(NULL AS VARCHAR) AS postal_code,
-        CAST(NULL AS VARCHAR) AS country,
-        CAST(NULL AS VARCHAR) AS status,
-        'concord' AS _source_system,
-        'UNRESOLVED' AS _source_key,
-        CAST(NULL AS VARCHAR) AS _delivery_id,
-        CAST(NULL AS BIGINT) AS _source_row_no,
-        md5('UNRESOLVED') AS _row_hash,
-        TIMESTAMPTZ '1900-01-01 00:00:00+00' AS _valid_from,
-        CAST(NULL AS TIMESTAMPTZ) AS _valid_to,
-        TRUE AS _is_current
+    FROM (VALUES (-1, 'UNKNOWN', 'no location key given'), (-2, 'UNRESOLVED', 'location key matches no location')) AS m (sk, code, said)
+    LEFT JOIN golden AS g ON FALSE
 )
 
 SELECT * FROM golden
 UNION ALL
-SELECT * FROM unknown
-UNION ALL
-SELECT * FROM unresolved
+SELECT * FROM member

@@ -48,68 +48,38 @@ WITH golden AS (
     FROM master.golden_supplier AS g
 ),
 
-unknown AS (
-    -- Facts without a key.
+member AS (
+    -- What facts without a key point to, and facts with a key that no record of the domain has. All else is NULL.
     SELECT
-        CAST(-1 AS BIGINT) AS supplier_sk,
-        'UNKNOWN' AS supplier_no,
-        'no supplier key given' AS legal_name,
-        CAST(NULL AS VARCHAR) AS norm_name,
-        CAST(NULL AS VARCHAR) AS tax_id_hash,
-        CAST(NULL AS VARCHAR) AS duns,
-        CAST(NULL AS VARCHAR) AS gln,
-        CAST(NULL AS VARCHAR) AS edi_id_qual,
-        CAST(NULL AS VARCHAR) AS edi_id,
-        CAST(NULL AS VARCHAR) AS remit_to_id,
+        CAST(m.sk AS BIGINT) AS supplier_sk,
+        m.code AS supplier_no,
+        m.said AS legal_name,
+        g.norm_name,
+        g.tax_id_hash,
+        g.duns,
+        g.gln,
+        g.edi_id_qual,
+        g.edi_id,
+        g.remit_to_id,
         CAST(-1 AS BIGINT) AS parent_supplier_sk,
-        CAST(NULL AS BOOLEAN) AS is_distributor,
-        CAST(NULL AS BOOLEAN) AS is_gpo,
-        CAST(NULL AS VARCHAR) AS status,
-        CAST(NULL AS DATE) AS onboarded_date,
-        CAST(NULL AS VARCHAR) AS risk_tier,
-        CAST(NULL AS VARCHAR) AS diversity_flags,
+        g.is_distributor,
+        g.is_gpo,
+        g.status,
+        g.onboarded_date,
+        g.risk_tier,
+        g.diversity_flags,
         'concord' AS _source_system,
-        'UNKNOWN' AS _source_key,
-        CAST(NULL AS VARCHAR) AS _delivery_id,
-        CAST(NULL AS BIGINT) AS _source_row_no,
-        md5('UNKNOWN') AS _row_hash,
+        m.code AS _source_key,
+        g._delivery_id,
+        g._source_row_no,
+        md5(m.code) AS _row_hash,
         TIMESTAMPTZ '1900-01-01 00:00:00+00' AS _valid_from,
-        CAST(NULL AS TIMESTAMPTZ) AS _valid_to,
+        g._valid_to,
         TRUE AS _is_current
-),
-
-unresolved AS (
-    -- Facts with a key that no record of the domain has.
-    SELECT
-        CAST(-2 AS BIGINT) AS supplier_sk,
-        'UNRESOLVED' AS supplier_no,
-        'supplier key matches no supplier' AS legal_name,
-        CAST(NULL AS VARCHAR) AS norm_name,
-        CAST(NULL AS VARCHAR) AS tax_id_hash,
-        CAST(NULL AS VARCHAR) AS duns,
-        CAST(NULL AS VARCHAR) AS gln,
-        CAST(NULL AS VARCHAR) AS edi_id_qual,
-        CAST(NULL AS VARCHAR) AS edi_id,
-        CAST(NULL AS VARCHAR) AS remit_to_id,
-        CAST(-1 AS BIGINT) AS parent_supplier_sk,
-        CAST(NULL AS BOOLEAN) AS is_distributor,
-        CAST(NULL AS BOOLEAN) AS is_gpo,
-        CAST(NULL AS VARCHAR) AS status,
-        CAST(NULL AS DATE) AS onboarded_date,
-        CAST(NULL AS VARCHAR) AS risk_tier,
-        CAST(NULL AS VARCHAR) AS diversity_flags,
-        'concord' AS _source_system,
-        'UNRESOLVED' AS _source_key,
-        CAST(NULL AS VARCHAR) AS _delivery_id,
-        CAST(NULL AS BIGINT) AS _source_row_no,
-        md5('UNRESOLVED') AS _row_hash,
-        TIMESTAMPTZ '1900-01-01 00:00:00+00' AS _valid_from,
-        CAST(NULL AS TIMESTAMPTZ) AS _valid_to,
-        TRUE AS _is_current
+    FROM (VALUES (-1, 'UNKNOWN', 'no supplier key given'), (-2, 'UNRESOLVED', 'supplier key matches no supplier')) AS m (sk, code, said)
+    LEFT JOIN golden AS g ON FALSE
 )
 
 SELECT * FROM golden
 UNION ALL
-SELECT * FROM unknown
-UNION ALL
-SELECT * FROM unresolved
+SELECT * FROM member
