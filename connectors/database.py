@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -137,7 +137,7 @@ class DatabaseConnector:
         with engine.connect() as connection:
             plan = plan_table(connection, self.contract, self.record, self.source)
             connection.rollback()
-            seen = horizon(connection, lag)  # before the snapshot: see there
+            seen = horizon(connection, lag, self.source.stands_at)  # before the snapshot: see there
             with snapshot(connection) as snap:
                 if plan.cursor is not None and state.cursor_hi is not None:
                     self._check_not_older(snap, plan, plan.cursor, seen, state)
@@ -189,7 +189,7 @@ class DatabaseConnector:
         statement = extract(plan, window.where, counted.odd)
         written = extract_to(connection, plan, statement, counted.odd, target, metadata, fast=self.fast)
         check_complete(written, counted.rows, counted.totals, self.table)
-        pulled = self._pulled(plan, window.kind, counted, seen)
+        pulled = self._pulled(plan, window.kind, counted, seen, state)
         if plan.cursor is None:
             return pulled
         hi = _watermark(plan.cursor, seen, state.cursor_hi)
@@ -212,14 +212,15 @@ class DatabaseConnector:
             connection, plan, counted.odd, self.contract.change.sweep_range_rows, beside(target), whole=target
         )
 
-    def _pulled(self, plan: TablePlan, kind: DeliveryKind, counted: Counted, seen: Horizon) -> Pulled:
+    def _pulled(self, plan: TablePlan, kind: DeliveryKind, counted: Counted, seen: Horizon, state: FeedState) -> Pulled:
         odd = (f"column {name!r} landed as text: it holds values its type has no room for" for name in counted.odd)
         return Pulled(
             kind=kind,
-            as_of=seen.clock if self.contract.as_of_origin == "content" else None,
+            as_of=_as_of(seen, state) if self.contract.as_of_origin == "content" else None,
             rows_declared=counted.rows,
             control_totals=counted.totals,
             notices=(*plan.notices, *sorted(odd), *([seen.notice] if seen.notice else [])),
+            is_dated=seen.is_told,
         )
 
     def read(self, delivery: Delivery) -> Iterator[Batch]:
@@ -230,6 +231,13 @@ class DatabaseConnector:
 def beside(target: Path) -> Path:
     """Where a sweep may keep rows while it hashes them."""
     return target.with_name(f"{target.name}.sweep")
+
+
+def _as_of(seen: Horizon, state: FeedState) -> datetime:
+    """When an extract counts from. Of a copy that is read twice as it stands the later extract follows the first."""
+    if seen.is_told and state.last_as_of is not None and state.last_as_of >= seen.clock:
+        return state.last_as_of + timedelta(microseconds=1)
+    return seen.clock
 
 
 def _watermark(cursor: Cursor, seen: Horizon, stored: str | None) -> str:

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
 from connectors.errors import ConcordError, PermanentSourceError, TransientSourceError
+from connectors.network import StandsAt
 
 #: Name our own sessions carry on PostgreSQL: they are READ ONLY, so they never hold a watermark back.
 APPLICATION = "concord extract"
@@ -85,13 +86,14 @@ class Horizon:
 
     `clock`: now, UTC. `bound`: no transaction that the snapshot misses has an earlier stamp (UTC).
     `held`: a prepared transaction is open, so a stored watermark must stay where it is. `notice`: what an operator
-    should know of how the bound was found.
+    should know of how the bound was found. `is_told`: `clock` is what the source says of itself (`stands_at`).
     """
 
     clock: datetime
     bound: datetime
     held: bool = False
     notice: str | None = None
+    is_told: bool = False
 
 
 def open_engine(url_text: str, feed: str) -> Engine:
@@ -210,13 +212,17 @@ def _hint(text: str) -> str:
     return "Correct the source's url or the feed's table and columns"
 
 
-def horizon(connection: Connection, lag: timedelta) -> Horizon:
+def horizon(connection: Connection, lag: timedelta, stands_at: StandsAt | None = None) -> Horizon:
     """Read the source's clock and open transactions: to be called *before* the snapshot is taken.
 
     Afterwards would be too late: a transaction that commits between the snapshot and the look at the open ones is
     in neither. PostgreSQL: the start of the oldest open transaction, where the user may see them (pg_monitor);
-    everywhere else, and on a standby (which does not show the primary's transactions), now minus `lag`.
+    everywhere else, and on a standby (which does not show the primary's transactions), now minus `lag`. A copy: the
+    moment at which it says that it stands, minus `lag`.
     """
+    if stands_at is not None:
+        told = _told(connection, stands_at)
+        return Horizon(told, told - lag, is_told=True)
     dialect = connection.dialect.name
     if dialect == "postgresql":
         return _postgres_horizon(connection, lag)
@@ -228,6 +234,22 @@ def horizon(connection: Connection, lag: timedelta) -> Horizon:
     connection.rollback()
     clock = datetime.fromisoformat(text[:26]).replace(tzinfo=UTC)
     return Horizon(clock, clock - lag)
+
+
+def _told(connection: Connection, stands_at: StandsAt) -> datetime:
+    """The moment that a copy says it stands at. Raises PermanentSourceError where it says none."""
+    table, column = (sa.quoted_name(name, quote=True) for name in (stands_at.table, stands_at.column))
+    newest: sa.ColumnElement[object] = sa.func.max(sa.column(column))
+    said = connection.execute(sa.select(newest).select_from(sa.table(table))).scalar_one()
+    connection.rollback()
+    try:
+        moment = datetime.fromisoformat(str(said))
+    except ValueError:
+        raise PermanentSourceError(
+            f"{stands_at.table}.{stands_at.column} says {said!r}, which is no moment that the copy could stand at",
+            hint="Have whoever makes the copy write it, or take stands_at out of the network file",
+        ) from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _postgres_horizon(connection: Connection, lag: timedelta) -> Horizon:

@@ -60,7 +60,8 @@ class Pulled:
     """What `Connector.pull` learnt while writing the bytes.
 
     `as_of` (UTC, aware): business time of the content; orders deliveries of a feed whatever order they
-    arrive in. None: the store uses the time of landing.
+    arrive in. None: the store uses the time of landing. `is_dated`: the source says it of itself; else the as-of of a
+    live source is only when it was read, and all feeds of a sync count from one moment.
     `key_range`: for kind "range", the half-open key interval (lo, hi) that the rows are the whole of;
     None on either side is unbounded.
     """
@@ -74,6 +75,7 @@ class Pulled:
     key_range: tuple[str | None, str | None] | None = None
     range_checksums: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
+    is_dated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,13 +66,21 @@ Place = Annotated[str, AfterValidator(_place)]
 Cron = Annotated[str, AfterValidator(_cron)]
 
 
+class StandsAt(Model):
+    """Where a database that is a copy says at which moment (UTC) its data stands: the newest value of a column."""
+
+    table: str = Field(min_length=1)
+    column: str = Field(min_length=1)
+
+
 class Source(Model):
     """One installed system. `system` names its feed pack `feeds/<system>/`.
 
     `location`: a folder (file feeds) relative to the network file, to CONCORD_HOME (`home:landing-zone`)
     or absolute. `url`: a SQLAlchemy URL, `env:NAME`, or `home:erp.sqlite` (a SQLite file below CONCORD_HOME).
     `timezone`: IANA zone of its local times. `facility`: the facility the whole system belongs to, where it
-    belongs to one.
+    belongs to one. `stands_at`: of a database that is a copy; watermarks and as-of then count from that moment, because
+    the copy's clock knows nothing of what the original wrote since.
     """
 
     system: Name
@@ -80,6 +88,7 @@ class Source(Model):
     url: Place | None = None
     timezone: Zone = "UTC"
     facility: str | None = None
+    stands_at: StandsAt | None = None
     feeds: tuple[Name, ...] | None = Field(default=None, description="enabled feeds; all of the pack when absent")
 
 

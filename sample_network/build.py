@@ -34,6 +34,7 @@ from sample_network.systems.unread import write_unread_network, write_unread_sit
 from sample_network.truth import store
 
 NETWORK_FILE = "simulated.yml"
+Settings = dict[str, str | dict[str, str]]
 HEAD_ZONE = "America/New_York"
 
 
@@ -160,13 +161,14 @@ def write_network_file(con: duckdb.DuckDBPyConnection, path: Path, erp_url: str 
     """The network file of these extracts; folders are relative to it. A database URL is read from CONCORD_ERP_URL."""
     zone = {"timezone": HEAD_ZONE}
     erp = "env:CONCORD_ERP_URL" if erp_url else f"sqlite:///{DATABASE}"
-    sources: dict[str, dict[str, str]] = {
-        "legacy_erp": {"system": "legacy_erp", "url": erp, **zone},
+    database: Settings = {"url": erp, "stands_at": {"table": "system_status", "column": "stands_at"}}
+    sources: dict[str, Settings] = {
+        "legacy_erp": {"system": "legacy_erp", **database, **zone},
         "cloud_erp": {"system": "cloud_erp", "location": "cloud_erp", **zone},
         "procurement": {"system": "procurement", "location": "procurement", **zone},
         "edi_hub": {"system": "edi", "location": "edi", **zone},
         "ap_automation": {"system": "ap_automation", "location": "ap_automation", **zone},
-        "legacy_finance": {"system": "legacy_finance", "url": erp, **zone},
+        "legacy_finance": {"system": "legacy_finance", **database, **zone},
         "cloud_finance": {"system": "cloud_finance", "location": "cloud_finance", **zone},
     }
     for code, source, site_zone, dialect in con.sql(
@@ -183,4 +185,4 @@ def write_network_file(con: duckdb.DuckDBPyConnection, path: Path, erp_url: str 
     path.write_text(yaml.safe_dump(network, sort_keys=False, allow_unicode=True), encoding="utf-8")
     for source in sources.values():  # also of a system that has nothing to say yet, or a sync would call it unread
         if "location" in source:
-            (path.parent / source["location"]).mkdir(exist_ok=True)
+            (path.parent / str(source["location"])).mkdir(exist_ok=True)

@@ -220,8 +220,8 @@ def delivery_id(feed_id: str, sha256: str, as_of: datetime | None) -> str:
 
 
 def _dated(offer: Offer, pulled: Pulled, moment: datetime | None) -> Pulled:
-    """What was pulled, with the moment of the pull in place of a live source's clock."""
-    is_live = offer.fingerprint is None and pulled.as_of is not None
+    """What was pulled, with the moment of the pull in place of a live source's clock; a copy's own date stays."""
+    is_live = offer.fingerprint is None and pulled.as_of is not None and not pulled.is_dated
     return replace(pulled, as_of=moment) if is_live and moment is not None else pulled
 
 

@@ -52,3 +52,5 @@ FROM contract ORDER BY supplier_no
 -- section: contract_price
 SELECT contract_no, 100001 + item_no, uom, tier, min_qty, money4(price), CASE WHEN to_day IS NULL THEN '0' ELSE strftime(day_of(to_day), '%Y%m%d') END, stamp(utc_of(0, 420, 'America/New_York'))
 FROM contract_price ORDER BY item_no, tier
+-- section: system_status
+SELECT stamp(getvariable('until'))

@@ -31,3 +31,4 @@ CREATE TABLE invoice_line (
     item_no VARCHAR(15), qty NUMERIC(18, 6), uom CHAR(2), unit_price NUMERIC(18, 6), ext_amount NUMERIC(18, 4),
     invoice_date DATE, due_date DATE, status CHAR(1), created_at TIMESTAMP NOT NULL, updated_at TIMESTAMP,
     PRIMARY KEY (vendor_no, invoice_no, line_no));
+CREATE TABLE system_status (stands_at TIMESTAMP NOT NULL);

@@ -1,8 +1,9 @@
 CREATE TABLE gl_account (
-    company INTEGER, account INTEGER, name VARCHAR(40), kind VARCHAR(9), PRIMARY KEY (company, account));
+    company INTEGER, account INTEGER, name VARCHAR(40), kind VARCHAR(9), changed_on INTEGER,
+    PRIMARY KEY (company, account));
 CREATE TABLE cost_centre (
     company INTEGER, acct_unit CHAR(15), name VARCHAR(60), facility VARCHAR(15), location_code VARCHAR(15),
-    from_date INTEGER, to_date INTEGER, PRIMARY KEY (company, acct_unit));
+    from_date INTEGER, to_date INTEGER, changed_on INTEGER, PRIMARY KEY (company, acct_unit));
 CREATE TABLE budget (
     company INTEGER, acct_unit CHAR(15), account INTEGER, fiscal_year INTEGER, period INTEGER, amount NUMERIC(18, 4),
     PRIMARY KEY (company, acct_unit, account, fiscal_year, period));

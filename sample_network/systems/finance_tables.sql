@@ -1,9 +1,9 @@
 -- Finance tables of the legacy ERP as they stand at `until`. Keys are company-numbered and right-justified, dates are numbers
 -- yyyymmdd with 0 for none, the fiscal year begins in July.
 -- section: shared__gl_account
-SELECT 100 + f.facility_no, a.account, a.name, a.kind FROM facility AS f CROSS JOIN gl_account AS a ORDER BY 1, 2
+SELECT 100 + f.facility_no, a.account, a.name, a.kind, strftime(DATE '2019-07-01', '%Y%m%d') FROM facility AS f CROSS JOIN gl_account AS a ORDER BY 1, 2
 -- section: shared__cost_centre
-SELECT company, acct_unit(room_no), name, facility, code, strftime(DATE '2019-07-01', '%Y%m%d'), '0' FROM cost_centre ORDER BY 1, 2
+SELECT company, acct_unit(room_no), name, facility, code, strftime(DATE '2019-07-01', '%Y%m%d'), '0', strftime(DATE '2019-07-01', '%Y%m%d') FROM cost_centre ORDER BY 1, 2
 -- section: shared__budget
 SELECT company, acct_unit(room_no), account, fiscal_year, period, money4(amount) FROM budget ORDER BY 1, 2, 3, 4, 5
 -- section: site__commitment

@@ -24,6 +24,7 @@ from connectors.database_source import Horizon
 from connectors.database_table import Cursor, floor_cursor
 from connectors.errors import ConfigurationError, ContractViolation
 from connectors.interface import FeedState
+from connectors.network import StandsAt
 from tests.connectors.database_lab import (
     STAMPS,
     Replica,
@@ -143,7 +144,8 @@ def test_late_commit_is_not_missed(replica: Replica, source: str, user: psycopg.
 def test_late_commit_is_missed_with_the_clock_alone(
     replica: Replica, source: str, user: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def clock_alone(connection: sa.Connection, lag: timedelta) -> Horizon:
+    def clock_alone(connection: sa.Connection, lag: timedelta, stands_at: StandsAt | None) -> Horizon:
+        assert stands_at is None
         seen = database_source.horizon(connection, lag)
         return Horizon(seen.clock, seen.clock)
 
