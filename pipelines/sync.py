@@ -13,6 +13,7 @@ import sys
 import time
 import uuid
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from contextlib import contextmanager
 from datetime import datetime
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     import dagster as dg
 
 CADENCES = ("nightly", "hourly")
+#: So many late feeds are told one by one.
+LATE_SHOWN = 5
 
 #: How the errors begin that say themselves what to do (as Dagster writes them down: module, class, text).
 OUR_ERRORS = ("connectors.", "expectations.", "mastering.", "store.")
@@ -91,13 +94,15 @@ def run_sync(
 
 
 def make_sample(settings: Settings, out: Console) -> None:
-    """Generate the simulated network's extracts where the network is the sample and they are missing."""
-    from sample_network.generate import generate
-
+    """Make the simulated network's extracts where the network is the sample and they are missing."""
     target = settings.home / "sample"
-    if load_network(settings.network_path).sample and not target.exists():
-        out.print("making the extracts of the sample network")
-        generate(target)
+    if not load_network(settings.network_path).sample or target.exists():
+        return
+    from sample_network.embedded import PLAN, make
+
+    out.print(f"making the sample network: {PLAN.facilities} hospitals, {PLAN.days} days", highlight=False)
+    built = make(target)
+    out.print(f"made {built.facts:,} fact rows in {built.files:,} files and a database", highlight=False)
 
 
 def truth_of(settings: Settings) -> Path | None:
@@ -220,13 +225,8 @@ def print_summary(report: SyncReport, settings: Settings, out: Console) -> None:
         out.print(f"gate: {line}", style="red", markup=False, soft_wrap=True)
     for line in report.failed_warnings:
         out.print(f"warning: {line}", style="yellow", markup=False, soft_wrap=True)
-    for late in report.stale:
-        out.print(
-            f"late: {late.feed}: {late.observed} (promised: {late.allowed})",
-            style="yellow",
-            markup=False,
-            soft_wrap=True,
-        )
+    for line in late_lines(report):
+        out.print(f"late: {line}", style="yellow", markup=False, soft_wrap=True)
     for line in report.unsent:
         out.print(f"alerts: {line}", style="yellow", markup=False, soft_wrap=True)
     for line in report.feed_errors:
@@ -235,6 +235,16 @@ def print_summary(report: SyncReport, settings: Settings, out: Console) -> None:
         out.print(f"error: {report.error}", style="red", markup=False, soft_wrap=True)
     out.print(headline(report), style="bold", markup=False)
     print_where_to_look(report, settings, out)
+
+
+def late_lines(report: SyncReport) -> list[str]:
+    """A line per feed that is late; where they are many, what they are and where each is listed."""
+    late = report.stale
+    if len(late) <= LATE_SHOWN:
+        return [f"{one.feed}: {one.observed} (promised: {one.allowed})" for one in late]
+    sources = Counter(one.feed.partition(".")[0] for one in late)
+    counts = ", ".join(f"{source} {count}" for source, count in sources.items())
+    return [f"{len(late)} feeds ({counts}); each is listed by: concord alerts list"]
 
 
 def print_feeds(report: SyncReport, out: Console) -> None:

@@ -14,20 +14,30 @@ from pathlib import Path
 
 import duckdb
 
+from tests.small_network.generate import generate
+
 ROOT = Path(__file__).resolve().parent.parent.parent
+#: The network that most tests sync: small, and made in no time.
+SMALL = str(ROOT / "tests" / "small_network" / "network.yml")
 
 
 @dataclass
 class Home:
-    """One installation: its folder of state, its network, the environment it runs in, the module that is run."""
+    """One installation: its folder of state, its network, the environment it runs in, the module that is run.
+
+    The extracts of the small network are made when the first command needs them. An empty `network` leaves the choice
+    to the command, as for a user who has set nothing.
+    """
 
     path: Path
-    network: str = "sample"
+    network: str = SMALL
     env: dict[str, str] = field(default_factory=dict)
     program: str = "pipelines"
 
     def run(self, *arguments: str, check: int | None = 0, **env: str) -> subprocess.CompletedProcess[str]:
         """`concord ARGUMENTS`; fails with the whole output unless it ends with `check` (None: any end will do)."""
+        if self.network == SMALL and not (self.path / "sample").exists():
+            generate(self.path / "sample")
         done = subprocess.run(
             [sys.executable, "-m", self.program, *arguments],
             cwd=ROOT,
@@ -45,7 +55,9 @@ class Home:
         return self.run("sync", *arguments, check=check, **env)
 
     def _environment(self, env: dict[str, str]) -> dict[str, str]:
-        mine = {"CONCORD_HOME": str(self.path), "CONCORD_NETWORK": self.network, "COLUMNS": "200"}
+        mine = {"CONCORD_HOME": str(self.path), "COLUMNS": "200"}
+        if self.network:
+            mine["CONCORD_NETWORK"] = self.network
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("CONCORD_", "DAGSTER_"))}
         return {**inherited, **mine, **self.env, **env}
 

@@ -14,9 +14,9 @@ import pytest
 import store.landing
 import store.publish
 import store.staging  # noqa: F401 - importing the rooms registers their crash points
-from sample_network.generate import generate
 from store.crash import CRASH_POINTS
 from tests.end_to_end.harness import Home
+from tests.small_network.generate import generate
 
 QUICK = {"landing.after_rename", "staging.after_apply", "working.before_commit", "publish.renamed"}
 NETWORK = """

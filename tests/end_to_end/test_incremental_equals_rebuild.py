@@ -22,11 +22,11 @@ import yaml
 from assets.session import DOMAIN_ORDER, SyncSession
 from assets.settings import Settings
 from expectations.promise import TablePromise, load_promises
-from sample_network.edi import interchange
-from sample_network.identifiers import duns, gln, gtin14
 from store.content_hash import content_hash
 from store.quarantine import quarantined_deliveries, waive
 from tests.end_to_end.harness import ROOT
+from tests.small_network.edi import interchange
+from tests.small_network.identifiers import duns, gln, gtin14
 
 DAYS = [date(2026, 1, 5) + timedelta(days=n) for n in range(6)]
 GTINS = [gtin14(0, 614141, n) for n in range(5)]

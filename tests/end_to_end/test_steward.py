@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.cli import main
-from sample_network.generate import generate
 from tests.end_to_end.harness import ROOT, Home
+from tests.small_network.generate import generate
 
 
 @pytest.fixture(scope="module")

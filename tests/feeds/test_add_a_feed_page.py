@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ import yaml
 
 from connectors.contract import FeedContract
 from connectors.network import Network
-from sample_network.generate import generate
+from sample_network.build import build
+from sample_network.embedded import PLAN
 from tests.feeds import packs
 from tests.feeds.page import Step, steps
 
@@ -60,7 +62,7 @@ def test_the_contract_fits_the_file_and_the_network(page: list[Step]) -> None:
 
 
 def test_its_items_and_rooms_are_those_of_the_sample(page: list[Step], tmp_path: Path) -> None:
-    generate(tmp_path / "sample")
+    build(tmp_path / "sample", replace(PLAN, days=1))
     folder = tmp_path / "sample" / "north_inventory"
     known = {name: _column(next(folder.glob(f"{name}s_*.csv")), key) for name, key in _KEYS.items()}
     rows = list(csv.DictReader(_file(page, ".csv").text.splitlines(), delimiter=";"))

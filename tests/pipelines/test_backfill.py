@@ -11,8 +11,8 @@ import pytest
 
 from assets.settings import load_settings
 from pipelines.definitions import build_definitions
-from sample_network.generate import generate
 from tests.end_to_end.harness import ROOT, Home
+from tests.small_network.generate import generate
 
 DAYS = ("2026-01-07", "2026-01-08")
 NETWORK = """

@@ -18,8 +18,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sample_network.generate import generate
 from tests.end_to_end.harness import ROOT, Home
+from tests.small_network.generate import generate
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(600)]
 

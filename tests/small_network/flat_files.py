@@ -14,7 +14,7 @@ from datetime import date
 from pathlib import Path
 from random import Random
 
-from sample_network.world import Item, Place, Receipt, World
+from tests.small_network.world import Item, Place, Receipt, World
 
 NO_EXPIRY = "9999-12-31"
 COUNTED = 60

@@ -1,4 +1,4 @@
-"""Writes the extracts of the small sample network that `networks/sample.yml` describes.
+"""Writes the extracts of the small sample network that `network.yml` describes.
 
 Here: the entry point and the folder layout. Not here: what happened (`world`) or how a system writes it down.
 """
@@ -9,10 +9,10 @@ import shutil
 from pathlib import Path
 from random import Random
 
-from sample_network.edi import write_edi
-from sample_network.erp import write_erp
-from sample_network.flat_files import write_inventory, write_procurement, write_warehouse
-from sample_network.world import build_world
+from tests.small_network.edi import write_edi
+from tests.small_network.erp import write_erp
+from tests.small_network.flat_files import write_inventory, write_procurement, write_warehouse
+from tests.small_network.world import build_world
 
 
 def generate(out: Path, seed: int = 7, facilities: int = 2, days: int = 5) -> None:
@@ -41,4 +41,4 @@ def generate(out: Path, seed: int = 7, facilities: int = 2, days: int = 5) -> No
 
 def _rng(seed: int, nth: int) -> Random:
     """A stream of its own for each system: one more facility does not change the others."""
-    return Random(seed * 1_000 + nth + 1)  # noqa: S311 - a reproducible story, not a secret
+    return Random(seed * 1_000 + nth + 1)

@@ -15,10 +15,10 @@ import yaml
 from stdnum import ean
 
 from connectors.network import Network
-from sample_network.generate import generate
-from sample_network.identifiers import gln, gtin14, sscc, with_gs1_check_digit
-from sample_network.world import EDI_SUPPLIERS, build_world, facility_codes
 from tests.feeds import packs
+from tests.small_network.generate import generate
+from tests.small_network.identifiers import gln, gtin14, sscc, with_gs1_check_digit
+from tests.small_network.world import EDI_SUPPLIERS, build_world, facility_codes
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,9 @@ def test_nothing_is_overwritten_and_a_stopped_run_leaves_nothing_half(tmp_path: 
 
 
 def test_the_network_file_names_what_is_generated(sample: Path) -> None:
-    network = Network.model_validate(yaml.safe_load((packs.ROOT / "networks" / "sample.yml").read_text()))
+    network = Network.model_validate(
+        yaml.safe_load((packs.ROOT / "tests" / "small_network" / "network.yml").read_text())
+    )
     assert network.sample
     places = {s.location or s.url for s in network.sources.values()}
     assert places == {f"home:sample/{p.name}" for p in sample.iterdir()}

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from random import Random
 
-from sample_network.identifiers import duns, gln, gtin14
+from tests.small_network.identifiers import duns, gln, gtin14
 
 FIRST_DAY = date(2026, 1, 5)
 ITEMS, SUPPLIERS = 200, 20
@@ -187,7 +187,7 @@ def facility_codes(count: int) -> tuple[str, ...]:
 
 def build_world(seed: int, facilities: int, days: int) -> World:
     """The network of that seed: `facilities` hospitals and one warehouse over `days` days from 5 January 2026."""
-    rng = Random(seed)  # noqa: S311 - a reproducible story, not a secret
+    rng = Random(seed)
     suppliers = tuple(Supplier(n, name) for n, name in enumerate(NAMES[:SUPPLIERS]))
     codes = facility_codes(facilities)
     calendar = tuple(FIRST_DAY + timedelta(days=n) for n in range(days))

@@ -6,7 +6,7 @@ import sqlite3
 from datetime import date, timedelta
 from pathlib import Path
 
-from sample_network.world import EDI_SUPPLIERS, X12_UNITS, World
+from tests.small_network.world import EDI_SUPPLIERS, X12_UNITS, World
 
 SCHEMA = """
 CREATE TABLE item_master (
@@ -23,6 +23,9 @@ CREATE TABLE vendor (
 CREATE TABLE vendor_journal (
     journal_no INTEGER PRIMARY KEY, op CHAR(1) NOT NULL, changed_at TIMESTAMP NOT NULL, vendor_no VARCHAR(9),
     name VARCHAR(60), duns CHAR(9), gln CHAR(13), edi_id VARCHAR(15), status CHAR(1), since DATE);
+CREATE TABLE contract (
+    contract_no VARCHAR(15) PRIMARY KEY, vendor_no VARCHAR(9), kind VARCHAR(6), from_date INTEGER, to_date INTEGER,
+    updated_at TIMESTAMP NOT NULL);
 CREATE TABLE location (
     location_code VARCHAR(15) PRIMARY KEY, name VARCHAR(60), type VARCHAR(10), parent VARCHAR(15), facility VARCHAR(15),
     gln CHAR(13), updated_at TIMESTAMP NOT NULL);
@@ -85,6 +88,8 @@ def _masters(con: sqlite3.Connection, world: World, start: str) -> None:
     ]
     _fill(con, "vendor", [(*vendor, start) for vendor in vendors])
     _fill(con, "vendor_journal", [(number, "I", start, *vendor) for number, vendor in enumerate(vendors, 1)])
+    contracts = [(f"C{s.number:03d}", s.erp_no, "LOCAL", 20250101, 0, start) for s in world.suppliers[::2]]
+    _fill(con, "contract", contracts)
     _fill(con, "location", [(p.code, p.name, p.type, p.parent, p.facility, p.gln, start) for p in world.places])
 
 

@@ -14,8 +14,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from itertools import groupby
 from pathlib import Path
 
-from sample_network.identifiers import sscc
-from sample_network.world import EDI_SUPPLIERS, X12_UNITS, InvoiceLine, OrderLine, Place, Receipt, Supplier, World
+from tests.small_network.identifiers import sscc
+from tests.small_network.world import EDI_SUPPLIERS, X12_UNITS, InvoiceLine, OrderLine, Place, Receipt, Supplier, World
 
 NETWORK_ID = ("ZZ", "VALLEYHEALTH")
 GROUPS = {"850": "PO", "855": "PR", "856": "SH", "810": "IN"}
