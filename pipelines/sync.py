@@ -238,13 +238,13 @@ def print_summary(report: SyncReport, settings: Settings, out: Console) -> None:
 
 
 def late_lines(report: SyncReport) -> list[str]:
-    """A line per feed that is late; where they are many, what they are and where each is listed."""
-    late = report.stale
-    if len(late) <= LATE_SHOWN:
-        return [f"{one.feed}: {one.observed} (promised: {one.allowed})" for one in late]
-    sources = Counter(one.feed.partition(".")[0] for one in late)
-    counts = ", ".join(f"{source} {count}" for source, count in sources.items())
-    return [f"{len(late)} feeds ({counts}); each is listed by: concord alerts list"]
+    """A line per feed that is late; of many the first ones, how many more by source, and where they are listed."""
+    lines = [f"{one.feed}: {one.observed} (promised: {one.allowed})" for one in report.stale[:LATE_SHOWN]]
+    more = Counter(one.feed.partition(".")[0] for one in report.stale[LATE_SHOWN:])
+    if more:
+        counts = ", ".join(f"{source} {count}" for source, count in more.items())
+        lines.append(f"and {more.total()} more ({counts}): concord alerts list")
+    return lines
 
 
 def print_feeds(report: SyncReport, out: Console) -> None:

@@ -18,7 +18,7 @@ from tests.small_network.generate import generate
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 #: The network that most tests sync: small, and made in no time.
-SMALL = str(ROOT / "tests" / "small_network" / "network.yml")
+SMALL = str(ROOT / "tests" / "small_network" / "small.yml")
 
 
 @dataclass

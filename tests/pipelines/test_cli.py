@@ -40,9 +40,9 @@ def test_every_command_has_an_example_that_begins_with_itself(
     ("words", "said"),
     [
         (("quarantine", "list"), "nothing was synced here yet"),
-        (("quarantine", "list", "--feed", "nowhere.stock"), "there is no feed 'nowhere.stock' in the network sample"),
+        (("quarantine", "list", "--feed", "nowhere.stock"), "there is no feed 'nowhere.stock' in the network small"),
         (("quarantine", "show", "0123456789abcdef"), "nothing was synced here yet"),
-        (("quarantine", "replay", "legacy_erp"), "there is no feed 'legacy_erp' in the network sample"),
+        (("quarantine", "replay", "legacy_erp"), "there is no feed 'legacy_erp' in the network small"),
         (("quarantine", "waive", "x", "--reason", "y", "--who", "z"), "nothing was synced here yet"),
         (("query", "SELECT 1"), "nothing has been published yet"),
         (("explain", "dim_item", "1"), "nothing has been published yet"),

@@ -1,4 +1,4 @@
-"""Writes the extracts of the small sample network that `network.yml` describes.
+"""Writes the extracts of the small sample network that `small.yml` describes.
 
 Here: the entry point and the folder layout. Not here: what happened (`world`) or how a system writes it down.
 """
