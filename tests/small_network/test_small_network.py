@@ -75,9 +75,7 @@ def test_nothing_is_overwritten_and_a_stopped_run_leaves_nothing_half(tmp_path: 
 
 
 def test_the_network_file_names_what_is_generated(sample: Path) -> None:
-    network = Network.model_validate(
-        yaml.safe_load((packs.ROOT / "tests" / "small_network" / "small.yml").read_text())
-    )
+    network = Network.model_validate(yaml.safe_load((packs.ROOT / "tests" / "small_network" / "small.yml").read_text()))
     assert network.sample
     places = {s.location or s.url for s in network.sources.values()}
     assert places == {f"home:sample/{p.name}" for p in sample.iterdir()}
