@@ -10,15 +10,17 @@ WITH line AS (
             WHEN i.base_conflict THEN 'base_conflict'
             WHEN l.uom_factor > 0 AND l.uom_factor <> 1 AND lower(trim(l.uom_txn)) = i.base_uom THEN 'base_conflict'
             WHEN l.uom_factor > 0 THEN 'stated'
-            WHEN coalesce(o.factor, s.factor) IS NOT NULL THEN 'item'
+            WHEN coalesce(g.factor, o.factor, s.factor) IS NOT NULL THEN 'item'
             WHEN lower(trim(l.uom_txn)) = i.base_uom THEN 'base'
             ELSE 'unknown'
         END AS uom_conv_status,
-        coalesce(o.factor, s.factor) AS item_factor
+        coalesce(g.factor, o.factor, s.factor) AS item_factor
     FROM intake.invoice_line AS l
     LEFT JOIN lookup.item AS i ON l.source_system = i.source_system AND l.item_key = i.source_key
     LEFT JOIN lookup.supplier AS v ON l.source_system = v.source_system AND l.supplier_key = v.source_key
     LEFT JOIN lookup.location AS p ON l.source_system = p.source_system AND l.location_key = p.source_key
+    LEFT JOIN lookup.gtin_conversion AS g
+        ON i.item_sk = g.item_sk AND lpad(l.pack_gtin, 14, '0') = g.gtin AND lower(trim(l.uom_txn)) = g.from_uom
     LEFT JOIN lookup.own_conversion AS o
         ON l.source_system = o.source_system
             AND l.item_key = o.item_key

@@ -32,6 +32,7 @@ SELECT
     l.po_line_no,
     l.supplier_key,
     l.item_key,
+    l.gtin AS pack_gtin,
     l.location_key,
     COALESCE(l.description, l.vendor_part, l.gtin) AS item_as_shipped,
     -- MAN01 GM is the code with its application identifier 00 before it, AA is the code alone.

@@ -66,6 +66,7 @@ SELECT
     END AS line_no,
     l.supplier_key,
     l.item_key,
+    l.gtin AS pack_gtin,
     l.location_key,
     l.po_no,
     l.po_line_no,

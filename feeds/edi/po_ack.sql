@@ -7,6 +7,7 @@ SELECT
     ack_type,
     supplier_key,
     item_key,
+    gtin AS pack_gtin,
     location_key,
     interchange_ts AS ack_ts,
     ack_date,

@@ -43,6 +43,7 @@ SELECT
     END AS line_no,
     release_no,
     item_key,
+    gtin AS pack_gtin,
     supplier_key,
     location_key,
     description,

@@ -5,7 +5,7 @@ CREATE OR REPLACE TEMP TABLE edi_line AS
 SELECT l.*, s.duns, s.gln AS supplier_gln, s.erp_no AS vendor, s.edi_style, s.company, s.entity_id AS supplier_id, i.entity_id AS item_id, p.entity_id AS place_id,
     upper(s.first_name) AS supplier_name, i.erp_no AS item_erp_no, i.description, u.x12,
     CASE WHEN i.vendor_no = i.mfr_no THEN i.part_no ELSE concat('D', 700000 + i.item_no) END AS vendor_part,
-    k.gtin AS pack_gtin, p.code AS place_code, p.name AS place_name, p.gln AS place_gln, f.code AS facility_code, f.zone,
+    i.vendor_no = l.vendor_no AS is_listed, k.gtin AS pack_gtin, p.code AS place_code, p.name AS place_name, p.gln AS place_gln, f.code AS facility_code, f.zone,
     CASE s.edi_style WHEN 2 THEN concat('92:', s.erp_no) WHEN 3 THEN concat('UL:', s.gln) ELSE concat('1:', s.duns) END AS supplier_key,
     CASE s.edi_style WHEN 3 THEN concat('92:', p.code) ELSE concat('UL:', p.gln) END AS place_key
 -- What was ordered, and what was sent in its place: documents of the supplier name the latter.
@@ -41,9 +41,9 @@ SELECT *,
 FROM edi_line;
 
 CREATE OR REPLACE TEMP TABLE edi_named AS
-SELECT o.* EXCLUDE (is_sent_instead), concat(o.vendor_part, 'S') AS other_part FROM edi_shipped AS o WHERE NOT o.is_sent_instead AND o.fate <> 'substituted'
+SELECT o.* EXCLUDE (is_sent_instead), concat(o.vendor_part, 'S') AS other_part, CAST(NULL AS VARCHAR) AS other_item_id FROM edi_shipped AS o WHERE NOT o.is_sent_instead AND o.fate <> 'substituted'
 UNION ALL
-SELECT o.* EXCLUDE (is_sent_instead), i.vendor_part FROM edi_shipped AS o JOIN edi_shipped AS i USING (po_no, line_no) WHERE NOT o.is_sent_instead AND i.is_sent_instead;
+SELECT o.* EXCLUDE (is_sent_instead), i.vendor_part, CASE WHEN i.is_listed THEN i.item_id END FROM edi_shipped AS o JOIN edi_shipped AS i USING (po_no, line_no) WHERE NOT o.is_sent_instead AND i.is_sent_instead;
 DELETE FROM edi_shipped WHERE NOT is_sent_instead AND fate = 'substituted';
 
 -- One row per document: its set, the interchange's day and minute (network time), number of lines, text from BEG/BAK/BSN/BIG on.
@@ -180,9 +180,10 @@ INSERT INTO truth.fact
 SELECT 'fact_po_line', 'edi_hub', concat('ZZ|VALLEYHEALTH|', facility_code, '|', po_no, '||', line_no, '|1'), item_id, supplier_id, place_id, NULL,
     qty * factor, dec4(qty * price), day_of(day), 'published'
 FROM edi_named WHERE utc_of(day, 1385, 'America/New_York') <= getvariable('until') ORDER BY 3;
--- Nobody's records say what a substitute's unit holds, so its acknowledgment has no quantity in base units.
+-- A substitute is known where the catalogue lists it with this supplier. Its unit is the one of what was ordered: what that is in base
+-- units of the substitute is not judged.
 INSERT INTO truth.fact
-SELECT 'fact_po_ack', 'edi_hub', concat(po_no, '|', line_no, '|', a.n), CASE WHEN fate NOT IN ('substitute', 'substituted') THEN item_id END, supplier_id, place_id, NULL,
+SELECT 'fact_po_ack', 'edi_hub', concat(po_no, '|', line_no, '|', a.n), CASE WHEN fate NOT IN ('substitute', 'substituted') THEN item_id ELSE other_item_id END, supplier_id, place_id, NULL,
     CASE WHEN fate NOT IN ('substitute', 'substituted') THEN factor * CASE WHEN fate <> 'backorder' THEN qty WHEN a.n = 1 THEN qty // 2 ELSE qty - qty // 2 END END,
     NULL, day_of(day + 1), 'published'
 FROM edi_named CROSS JOIN (VALUES (1), (2)) AS a (n)

@@ -6,6 +6,7 @@ SELECT
     lower(trim(u.from_uom)) AS from_uom,
     lower(trim(u.from_uom_x12)) AS x12_uom,
     u.factor_to_base AS factor,
+    lpad(u.gtin, 14, '0') AS gtin,
     u.valid_from,
     u.valid_to,
     u._valid_from AS stated_at
