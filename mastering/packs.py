@@ -1,6 +1,6 @@
 """Pack strings of catalogues (`100/BX 10BX/CA`) read into units and how many base units each holds.
 
-Here: the grammar, `read_pack`, and the SQL function `pack_levels` for packs' SQL. Not here: which conversion an order
+Here: the grammar, `read_pack`, and the SQL functions over packs and their GTINs. Not here: which conversion an order
 uses (`assets/conformed/lookups`), what units mean in other code lists (`dim_uom`).
 
 Grammar (letters of any case; n a number above zero, u and v units of letters and digits that begin with a letter):
@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
+from mastering.identifiers import Verdict, gtin
 from mastering.sqlfile import Connection
 
 #: Greatest factor of DECIMAL(18,6).
@@ -160,11 +161,14 @@ def register_functions(con: Connection) -> None:
     """Make `pack_levels(pack, base_uom)` known to a connection.
 
     It gives a list of {uom, factor}: empty where the pack is NULL or cannot be read. `pack_fault(pack, base_uom)`
-    says why it cannot, NULL where it can or there is none.
+    says why it cannot, NULL where it can or there is none. `gtin14(text)` is a valid GTIN of any length in 14 digits,
+    else NULL; `gtin_fault(text)` says what is wrong with one, NULL where nothing is or there is none.
     """
     levels = "STRUCT(uom VARCHAR, factor DECIMAL(18,6))[]"
     con.create_function("pack_levels", _sql_levels, ["VARCHAR", "VARCHAR"], levels, null_handling="special")  # type: ignore[call-overload]
     con.create_function("pack_fault", _sql_fault, ["VARCHAR", "VARCHAR"], "VARCHAR", null_handling="special")  # type: ignore[call-overload]
+    con.create_function("gtin14", _sql_gtin, ["VARCHAR"], "VARCHAR", null_handling="special")  # type: ignore[call-overload]
+    con.create_function("gtin_fault", _sql_gtin_fault, ["VARCHAR"], "VARCHAR", null_handling="special")  # type: ignore[call-overload]
 
 
 def _sql_levels(pack: str | None, base_uom: str | None) -> list[dict[str, object]]:
@@ -174,3 +178,17 @@ def _sql_levels(pack: str | None, base_uom: str | None) -> list[dict[str, object
 
 def _sql_fault(pack: str | None, base_uom: str | None) -> str | None:
     return None if pack is None else read_pack(pack, base_uom).fault
+
+
+def _sql_gtin(text: str | None) -> str | None:
+    verdict = _gtin(text or "")
+    return verdict.value if verdict.fault is None else None
+
+
+def _sql_gtin_fault(text: str | None) -> str | None:
+    return _gtin(text).fault if text and text.strip() else None
+
+
+@lru_cache(maxsize=65_536)
+def _gtin(text: str) -> Verdict:
+    return gtin(text)

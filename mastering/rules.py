@@ -35,12 +35,15 @@ class Attribute(Model):
     `references`: the value is a source key of that domain in the same source; the golden table has a column
     with the golden id beside it (`parent_location_key` -> `parent_location_sk`).
     `of_site`: the intake fills it for a source that belongs to one facility (`store.intake`).
+    `of_record`: it names the record, not the thing (a number, the name of a remit-to address): records of one source
+    that are one thing differ in it by nature, so the first of them gives it and nobody is asked.
     """
 
     type: str = Field(pattern=_TYPES.pattern)
     description: str = Field(min_length=1)
     references: Name | None = None
     of_site: Literal["facility", "timezone"] | None = None
+    of_record: bool = False
 
 
 class Identifier(Model):

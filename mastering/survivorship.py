@@ -1,8 +1,8 @@
 """Whose value wins: per attribute, per moment, for the golden records that a change can concern.
 
 Order of the decision: a person's override, the attribute's system-of-record list as of that moment, then the precedence
-of systems, then recency (the value said last), agreement (the value said by most), the value's text. NULL never wins
-over a value.
+of systems, then (of what names a record) the first record of its source, then recency (the value said last), agreement
+(the value said by most), the value's text. NULL never wins over a value.
 Here: the rules as rows, the order of the steps. The set work is in `sql/survivorship.sql`. Not here: who is who.
 """
 
@@ -184,11 +184,16 @@ def update_golden(
 
 
 def _rule_tables(con: Connection, rules: DomainRules, systems: Mapping[str, str], horizon: datetime) -> None:
-    con.execute("CREATE OR REPLACE TEMP TABLE v_attribute (stated VARCHAR, attribute VARCHAR, attribute_no BIGINT)")
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE v_attribute"
+        " (stated VARCHAR, attribute VARCHAR, attribute_no BIGINT, is_of_record BOOLEAN)"
+    )
     con.execute("CREATE OR REPLACE TEMP TABLE v_cut (attribute_no BIGINT, instant TIMESTAMPTZ)")
     rows: list[tuple[int, RuleRow]] = []
     for number, stated in enumerate(rules.survivable):
-        con.execute("INSERT INTO v_attribute VALUES (?, ?, ?)", [stated, rules.published.get(stated, stated), number])
+        of_record = stated in rules.attributes and rules.attributes[stated].of_record
+        named = [stated, rules.published.get(stated, stated), number, of_record]
+        con.execute("INSERT INTO v_attribute VALUES (?, ?, ?, ?)", named)
         for instant in rule_dates(rules, stated, horizon):
             con.execute("INSERT INTO v_cut VALUES (?, ?)", [number, instant])
         rows += [(number, row) for row in rule_rows(rules, stated, systems)]

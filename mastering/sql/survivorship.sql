@@ -47,8 +47,20 @@ WHERE live = 0
 
 -- :statements
 -- Valid values of the members. The last values of a record that every source deleted stay until it is back.
--- A slot is one attribute of one golden record.
+-- A slot is one attribute of one golden record. `junior`: how many records of the same source are before this one;
+-- 0 where the attribute is not one of records.
 CREATE OR REPLACE TEMP TABLE v_statement AS
+WITH born AS (
+    SELECT sk, source_system, source_key, min(valid_from) AS born
+    FROM v_version
+    GROUP BY sk, source_system, source_key
+),
+
+ranked AS (
+    SELECT *, row_number() OVER (PARTITION BY sk, source_system ORDER BY born, source_key) - 1 AS junior
+    FROM born
+)
+
 SELECT
     m.sk,
     a.attribute_no,
@@ -62,12 +74,14 @@ SELECT
     s.valid_from,
     CASE WHEN d.sk IS NULL THEN s.valid_to ELSE d.back END AS valid_to,
     FALSE AS is_obituary,
-    CAST(NULL AS BIGINT) AS decision_id
+    CAST(NULL AS BIGINT) AS decision_id,
+    CASE WHEN a.is_of_record THEN coalesce(j.junior, 0) ELSE 0 END AS junior
 FROM master.statement AS s
 INNER JOIN v_member AS m ON s.source_system = m.source_system AND s.source_key = m.source_key
 INNER JOIN v_attribute AS a ON s.attribute = a.stated
 INNER JOIN i_source AS y ON s.source_system = y.source_system
 LEFT JOIN v_dead AS d ON m.sk = d.sk AND s.valid_to = d.died
+LEFT JOIN ranked AS j ON m.sk = j.sk AND s.source_system = j.source_system AND s.source_key = j.source_key
 WHERE s.domain = $domain AND s.fault IS NULL
 
 -- :obituaries
@@ -86,7 +100,8 @@ SELECT
     d.died,
     d.back,
     TRUE,
-    NULL
+    NULL,
+    0
 FROM v_dead AS d
 INNER JOIN v_version AS v ON d.sk = v.sk AND d.died = v.valid_from AND NOT v.is_live
 INNER JOIN i_source AS y ON v.source_system = y.source_system
@@ -109,7 +124,8 @@ SELECT
     greatest(o.decided_at, b.born),
     NULL,
     FALSE,
-    o.decision_id
+    o.decision_id,
+    0
 FROM i_override AS o
 INNER JOIN <xref> AS x ON o.source_system = x.source_system AND o.source_key = x.source_key AND x.valid_to IS NULL
 INNER JOIN v_attribute AS a ON o.attribute = a.stated
@@ -229,8 +245,8 @@ INNER JOIN v_statement AS s
 WHERE s.decision_id IS NOT NULL
 
 -- :ballots
--- The candidates of an interval in the order of the decision: place, recency, agreement, value, key. Agreement is
--- counted only where it can decide: between candidates of equal place and recency, when there are more than two.
+-- The candidates of an interval in the order of the decision: place, seniority within a source, recency, agreement, value, key. Agreement is
+-- counted only where it can decide: between candidates of equal place, seniority and recency, when there are more than two.
 CREATE OR REPLACE TEMP TABLE v_ballot AS
 WITH cast_vote AS (
     SELECT
@@ -239,6 +255,7 @@ WITH cast_vote AS (
         any_value(c.until) AS until,
         list_sort(list({
             'place': c.place,
+            'junior': s.junior,
             'recency': -epoch_us(s.valid_from),
             'agreement': 0,
             'value': s.value,
@@ -255,7 +272,10 @@ WITH cast_vote AS (
 tied AS (
     SELECT
         *,
-        len(votes) > 2 AND votes[1].place = votes[2].place AND votes[1].recency = votes[2].recency AS is_tied
+        len(votes) > 2
+        AND votes[1].place = votes[2].place
+        AND votes[1].junior = votes[2].junior
+        AND votes[1].recency = votes[2].recency AS is_tied
     FROM cast_vote
 )
 
@@ -269,6 +289,7 @@ SELECT
     until,
     list_sort(list_transform(votes, lambda x: {
         'place': x.place,
+        'junior': x.junior,
         'recency': x.recency,
         'agreement': -CAST(len(list_filter(votes, lambda y: y.value = x.value)) AS INTEGER),
         'value': x.value,
@@ -290,6 +311,7 @@ SELECT
     CASE WHEN votes[1].place = -1 THEN 'deleted by every source' ELSE r.rule END || CASE
         WHEN len(votes) = 1 THEN ''
         WHEN votes[2].place <> votes[1].place THEN ', before the others'
+        WHEN votes[2].junior <> votes[1].junior THEN ', first record of its source'
         WHEN votes[2].recency <> votes[1].recency THEN ', most recent'
         WHEN votes[2].agreement <> votes[1].agreement THEN ', most agreement'
         WHEN votes[2].value <> votes[1].value THEN ', first by value'
@@ -300,9 +322,14 @@ SELECT
         ELSE CAST(to_json(list_transform(votes[2:], lambda x: {'source': x.source, 'key': x.key, 'value': x.value})) AS VARCHAR)
     END AS losers,
     len(votes) > 1
-    AND len(list_filter(votes, lambda x: x.place = votes[1].place AND x.value <> votes[1].value)) > 0 AS is_contested
+    AND len(list_filter(votes, lambda x:
+        x.place = votes[1].place
+        AND x.value <> votes[1].value
+        AND NOT (a.is_of_record AND x.source = votes[1].source)
+    )) > 0 AS is_contested
 FROM v_ballot AS b
 INNER JOIN v_rule_text AS r ON b.votes[1].rule_no = r.rule_no
+INNER JOIN v_attribute AS a ON b.slot % 1000 = a.attribute_no
 
 -- :log
 -- Neighbouring intervals with the same outcome are one.

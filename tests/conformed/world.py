@@ -14,6 +14,7 @@ import duckdb
 from ruamel.yaml import YAML
 
 from expectations.promise import load_promises
+from mastering.packs import register_functions
 from store.plan import load_sql
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,6 +92,7 @@ def empty_world() -> duckdb.DuckDBPyConnection:
     """An in-memory database with every relation, empty, in UTC."""
     con = duckdb.connect(config={"threads": 2})
     con.execute("SET TimeZone = 'UTC'")
+    register_functions(con)
     for schema in ("intake", "master", "ops", "conformed"):
         con.execute(f"CREATE SCHEMA {schema}")
     for name, columns in relations().items():

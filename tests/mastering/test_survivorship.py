@@ -330,3 +330,40 @@ def test_moments_keep_their_microseconds(moment: datetime) -> None:
     world = World().say("item", "erp", "1", moment, description="A")
     world.run("item")
     assert world.rows("SELECT valid_from FROM master.golden_item") == [(moment,)]
+
+
+# -- what names the record, not the thing ----------------------------------------------------------------
+
+
+def vendor(world: World, key: str, at: datetime, name: str) -> World:
+    return world.say("supplier", "erp", key, at, duns="804735132", supplier_no=key, legal_name=name, status="active")
+
+
+def test_a_vendors_later_remit_to_record_neither_names_it_nor_is_asked_about() -> None:
+    world = vendor(World(), "V2", day(1), "Acme Inc")
+    vendor(world, "V1-R1", day(5), "Acme Inc REMIT TO 1").run("supplier")
+    assert world.golden("supplier", "supplier_no") == [(1, None, "V2")]
+    assert world.golden("supplier", "legal_name") == [(1, None, "Acme Inc")]
+    assert log(world, "legal_name")[-1] == (
+        "Acme Inc",
+        "erp",
+        "system of record 1: legacy_erp, first record of its source",
+        ["Acme Inc REMIT TO 1"],
+    )
+    assert world.findings("contested_value") == []
+
+
+def test_the_next_record_names_it_once_the_first_one_is_deleted() -> None:
+    world = vendor(World(), "V2", day(1), "Acme Inc")
+    vendor(world, "V1-R1", day(5), "Acme Inc REMIT TO 1").delete("supplier", "erp", "V2", day(9)).run("supplier")
+    assert world.golden("supplier", "supplier_no") == [(1, 9, "V2"), (9, None, "V1-R1")]
+
+
+def test_what_is_of_the_thing_and_what_two_sources_of_one_rank_say_is_still_asked_about() -> None:
+    world = World()
+    for key, tier in (("V1", "high"), ("V2", "low")):
+        world.say("supplier", "erp", key, duns="804735132", legal_name=key, risk_tier=tier)
+    world.say("supplier", "north", "n", gln="0614141000012", supplier_no="N")
+    world.say("supplier", "south", "s", gln="0614141000012", supplier_no="S").run("supplier")
+    contested = sorted(key for key, _ in world.findings("contested_value"))
+    assert contested == ["erp|V1|risk_tier", "north|n|supplier_no"]
