@@ -15,7 +15,10 @@ from mastering.rules import DomainRules
 from mastering.schema import names_of
 from mastering.sqlfile import Connection, keep, run
 
-_TABLES = "f_identifier f_unused f_settled f_alone f_vetoed f_moved f_orphaned f_duplicate f_finding f_case"
+_TABLES = (
+    "f_identifier f_unused f_settled f_alone f_vetoed f_moved f_orphaned f_duplicate f_identifying f_reused f_finding"
+    " f_case"
+)
 
 
 def update_findings(
@@ -29,9 +32,16 @@ def update_findings(
     for name in rules.identifiers:
         con.execute("INSERT INTO f_identifier VALUES (?)", [name])
     keep(con, "f_unused", _unused(con, rules, systems))
+    keep(con, "f_identifying", _identifying(rules))
     duplicates = "duplicates" if "norm_name" in rules.derived else "no_duplicates"
-    for step in ("settled", "alone", "vetoed", "moved", "orphaned", duplicates, "current", "cases"):
-        run(con, f"findings.{step}", names_of(rules), {"domain": rules.domain})
+    reuse = rules.identity.key_reuse
+    values = {"domain": rules.domain, "at_least": reuse.at_least if reuse else 0}
+    for step in (
+        *("settled", "alone", "vetoed", "moved", "orphaned", duplicates),
+        *("wholly_other", "reused", "current", "cases"),
+    ):
+        run(con, f"findings.{step}", names_of(rules), values)
+    con.execute("DROP MACRO wholly_other")
     replace_rows(
         con,
         "master.finding",
@@ -70,6 +80,13 @@ def _unused(con: Connection, rules: DomainRules, systems: Mapping[str, str]) -> 
     ]
     columns = [[row[place] for row in found] for place in (0, 1)]
     return pa.table({"key": pa.array(columns[0], pa.string()), "detail": pa.array(columns[1], pa.string())})
+
+
+def _identifying(rules: DomainRules) -> pa.Table:
+    """attribute, is_code: what says what a record is, as the domain file names it; codes are equal or not."""
+    named = rules.identity.key_reuse.attributes if rules.identity.key_reuse else ()
+    is_code = pa.array([name in rules.identifiers for name in named], pa.bool_())
+    return pa.table({"attribute": pa.array(named, pa.string()), "is_code": is_code})
 
 
 def count_findings(con: Connection, domain: str) -> dict[str, int]:

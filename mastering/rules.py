@@ -102,16 +102,32 @@ class SystemOfRecord(Model):
         return self
 
 
+class KeyReuse(Model):
+    """When a source seems to use a key for another thing: `at_least` so many of the named attributes and identifiers,
+    of those stated before and after, become wholly other ones at one moment."""
+
+    attributes: tuple[Name, ...] = Field(min_length=2)
+    at_least: int = Field(ge=2)
+
+    @model_validator(mode="after")
+    def _can_be_met(self) -> KeyReuse:
+        if self.at_least > len(set(self.attributes)):
+            raise ValueError("at_least is more than there are attributes")
+        return self
+
+
 class Identity(Model):
     """How records become one. `precedence`: systems, most senior first; the rest follow by name.
 
     `reference_systems`: systems whose records refer to things (EDI) and never make a golden record.
     `one_per_source`: a source has no duplicates, so two live records of one source are never the same.
+    `key_reuse`: which records are asked about because their key seems to mean something else now.
     """
 
     precedence: tuple[Name, ...] = ()
     reference_systems: tuple[Name, ...] = ()
     one_per_source: bool = False
+    key_reuse: KeyReuse | None = None
 
 
 class Survivorship(Model):
@@ -236,6 +252,8 @@ class DomainRules(Model):
                 f"derived.{name}",
                 _unknown([derived.from_], self.attributes) or _unknown([derived.function], DERIVATIONS),
             )
+        if self.identity.key_reuse:
+            yield "identity.key_reuse", _unknown(self.identity.key_reuse.attributes, self.columns)
         if self.when_deleted:
             yield "when_deleted", _unknown([self.when_deleted.attribute], self.attributes)
         if self.matching:

@@ -184,7 +184,7 @@ def print_one(home: Path | None, an_id: str, out: Console) -> None:
 
 def _print_evidence(case: Case, out: Console) -> None:
     sides = case.evidence["sides"] if isinstance(case.evidence, dict) and "sides" in case.evidence else case.evidence
-    if case.right is None or not isinstance(sides, list):
+    if not isinstance(sides, list) or (case.right is None and case.kind != "key_reused"):
         return line(out, f"evidence {json.dumps(case.evidence, ensure_ascii=False)}")
     for row in sides:
         sign = "=" if row["left"] == row["right"] else " "
@@ -236,6 +236,10 @@ def of_case(case: Case, accepted: bool, reason: str, who: str) -> Wanted:
         return Wanted(case.domain, replace(fresh, kind=kind, left=case.left, right=case.right))
     if not accepted:
         hint = "Accept it, or say what is right: `concord steward override`, `split` or `same`"
+        if case.kind == "key_reused":
+            hint = (
+                "`concord steward split` parts it from other records; the source has to give the new thing its own key"
+            )
         raise ConfigurationError(
             f"a {case.kind} has no second record that could be refused", key=case.case_id, hint=hint
         )

@@ -37,6 +37,78 @@ ANTI JOIN f_alone AS a ON l.<sk> = a.sk OR r.<sk> = a.sk
 WHERE e.domain = $domain AND e.judgement = 'negative' AND e.decided_by = 'rule'
 GROUP BY e.left_source, e.left_key, e.right_source, e.right_key, l.<sk>, r.<sk>
 
+-- :wholly_other
+-- Whether one text is not just another way to write the other. Codes are compared as they are normalised; texts by the
+-- words they share, and by their letters, so that an abbreviation or a corrected part number is the same.
+CREATE OR REPLACE TEMP MACRO wholly_other(one, two, is_code) AS
+    CASE
+        WHEN is_code THEN one <> two
+        ELSE
+            jaro_similarity(upper(one), upper(two)) < 0.75
+            AND 2 * len(list_intersect(
+                regexp_extract_all(upper(one), '[A-Z0-9]+'), regexp_extract_all(upper(two), '[A-Z0-9]+')
+            )) < least(
+                len(list_distinct(regexp_extract_all(upper(one), '[A-Z0-9]+'))),
+                len(list_distinct(regexp_extract_all(upper(two), '[A-Z0-9]+')))
+            )
+    END
+
+-- :reused
+-- Live records most of whose identifying attributes became others at one moment, and are still: the key seems to mean
+-- another thing. A key that was deleted and came back is compared with what it meant before.
+CREATE OR REPLACE TEMP TABLE f_reused AS
+WITH changed AS (
+    SELECT DISTINCT s.source_system, s.source_key
+    FROM master.statement AS s
+    SEMI JOIN f_identifying AS i ON s.attribute = i.attribute
+    SEMI JOIN (
+        SELECT source_system, source_key FROM master.record WHERE domain = $domain AND valid_to IS NULL AND is_live
+    ) AS r ON s.source_system = r.source_system AND s.source_key = r.source_key
+    SEMI JOIN (SELECT source_system FROM i_source WHERE NOT is_reference) AS y ON s.source_system = y.source_system
+    WHERE s.domain = $domain AND s.valid_to IS NOT NULL
+),
+
+said AS (
+    SELECT
+        s.source_system, s.source_key, s.attribute, i.is_code, s.value, s.raw_value, s.valid_from,
+        lag(s.value) OVER told AS value_before,
+        lag(s.raw_value) OVER told AS raw_before,
+        -- What the record has said before is no other thing: a mistake was taken back.
+        min(s.valid_from) OVER (PARTITION BY s.source_system, s.source_key, s.attribute, s.value) AS first_said,
+        last_value(s.value) OVER (told ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS value_now
+    FROM master.statement AS s
+    SEMI JOIN changed AS c ON s.source_system = c.source_system AND s.source_key = c.source_key
+    INNER JOIN f_identifying AS i ON s.attribute = i.attribute
+    WHERE s.domain = $domain AND s.fault IS NULL
+    WINDOW told AS (PARTITION BY s.source_system, s.source_key, s.attribute ORDER BY s.valid_from)
+),
+
+moment AS (
+    SELECT source_system, source_key, valid_from AS since,
+        string_agg(attribute, ', ' ORDER BY attribute) || ' became others at once on '
+        || strftime(valid_from, '%Y-%m-%d') || ': another thing under the same key?' AS reason,
+        CAST(to_json(list({'attribute': attribute, 'left': raw_before, 'right': raw_value} ORDER BY attribute)) AS VARCHAR)
+            AS evidence
+    FROM said
+    WHERE
+        first_said = valid_from
+        AND wholly_other(value_before, value, is_code)
+        AND wholly_other(value_before, value_now, is_code)
+    GROUP BY source_system, source_key, valid_from
+    HAVING count(*) >= $at_least
+)
+
+SELECT
+    m.*,
+    source_system || '|' || source_key || ' ' || CAST(epoch_us(since) AS VARCHAR) AS about
+FROM moment AS m
+ANTI JOIN master.ruling AS r
+    ON r.domain = $domain
+        AND r.kind = 'acknowledge'
+        AND substr(sha256($domain || '|key_reused|' || source_system || '|' || source_key || ' '
+            || CAST(epoch_us(since) AS VARCHAR)), 1, 12) = r.case_id
+        AND m.reason = r.value
+
 -- :current
 CREATE OR REPLACE TEMP TABLE f_finding AS
 SELECT
@@ -96,6 +168,9 @@ SELECT
     valid_from
 FROM master.survivorship_log
 WHERE domain = $domain AND is_contested AND valid_to IS NULL
+UNION ALL
+SELECT $domain, 'key_reused', source_system || '|' || source_key, reason, since
+FROM f_reused
 UNION ALL
 SELECT $domain, 'unmapped_key', source_system || '|' || source_key, 'no identifier of it is on any record', valid_from
 FROM <xref>
@@ -245,6 +320,11 @@ found AS (
         NULL, valid_from
     FROM master.survivorship_log
     WHERE domain = $domain AND is_contested AND valid_to IS NULL
+    UNION ALL
+    SELECT 'key_reused', about, r.source_system, r.source_key, NULL, NULL, x.<sk>, NULL, NULL, reason,
+        '{"sides":' || evidence || '}', NULL, since
+    FROM f_reused AS r
+    LEFT JOIN <xref> AS x ON r.source_system = x.source_system AND r.source_key = x.source_key AND x.valid_to IS NULL
 ),
 
 numbered AS (
