@@ -151,7 +151,10 @@ class Compare(Model):
 
     `kind`: words (likeness of texts: `bits` by cosine, straight lines between), code (part numbers: `agree`, less where
     many records have it; `differ`), exact and digits (`agree`, `differ`; digits: the last ten), numbers (`differ` where
-    each text has a number that the other has not, `agree` where all are the same). `of`: attributes or identifiers
+    each text has a number that the other has not, `agree` where all are the same). `shared`: further bits of words, by
+    how much the words say that both texts have (the root of likeness and of what each text says; one word that hardly
+    anybody has says 12). `common`: bits where one of the texts stands, word for word, on more than four records: it
+    names a family. Neither counts where a part number agrees. `of`: attributes or identifiers
     that it reads (its own name by default). `codes_in`: texts in which a code may stand, too. `within`: comparisons
     that narrow common words when candidates are looked for. `veto`: where they differ, no score makes them the same by
     itself. `key`: whether it
@@ -164,6 +167,8 @@ class Compare(Model):
     codes_in: tuple[Name, ...] = ()
     within: tuple[Name, ...] = ()
     bits: dict[float, float] = Field(default_factory=dict)
+    shared: dict[float, float] = Field(default_factory=dict)
+    common: float = Field(default=0, le=0)
     agree: float = 0
     differ: float = 0
     key: bool = True
@@ -176,6 +181,8 @@ class Compare(Model):
     def _bits_belong_to_words(self) -> Compare:
         if (self.kind == "words") != bool(self.bits):
             raise ValueError("words have bits, the other kinds agree and differ")
+        if self.kind != "words" and (self.shared or self.common):
+            raise ValueError("only words have shared and common")
         return self
 
 

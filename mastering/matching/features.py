@@ -6,16 +6,19 @@ are quoted; texts of the rules are quoted literals.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from mastering.matching.words import STEPS
 from mastering.rules import Compare, Matching
 from mastering.sqlfile import literal, quoted
 
 #: Macros of `mastering/sql/matching.sql`, in the order in which they need each other.
-MACROS = ("strong", "weak", "plain", "chunks", "bare", "words", "codes", "numbers", "measures", "conflict")
+MACROS = ("strong", "weak", "plain", "chunks", "bare", "is_size", "words", "codes", "numbers", "measures", "conflict")
 #: What a shared code is worth by how many records have it (up to each of `words.STEPS`, the last: more).
 CODE_SHARES = (1.0, 0.9, 0.3, 0.0)
+#: The same of a word that only looks like a code. On up to four records it was the item's number in 45 of 47 cases, on
+#: more in 46 of 433 (noisy rows of the US device register, tuning part): then it is a size or a series.
+WORD_SHARES = (1.0, 0.1, 0.0, 0.0)
 #: A shorter code is worth less.
 _CODE_LENGTH = 5.0
 
@@ -59,7 +62,7 @@ def feature_names(matching: Matching) -> dict[str, str]:
         if one.kind == "code":
             bare = f"n_bare({joined(one.of or (name,))})"
             usable = f"length({bare}) >= 5 OR (length({bare}) >= 3 AND regexp_matches({bare}, '[0-9]'))"
-            part = f"CASE WHEN {usable} THEN {bare} END"
+            part = f"CASE WHEN ({usable}) AND NOT n_is_size({joined(one.of or (name,))}) THEN {bare} END"
             found = [f"n_codes({joined(one.codes_in)})"] if one.codes_in else []
     lists = [f"list_filter([{part}], lambda x: x IS NOT NULL)", *found]
     measures = f"n_measures({joined(matching.measures_in)})" if matching.measures_in else "CAST([] AS VARCHAR[])"
@@ -114,6 +117,8 @@ def _word_keys(one: Compare, place: int, inside: list[str]) -> list[str]:
     keys = [f"SELECT DISTINCT {word_key(place, 'word')} AS key, rec FROM {words}"]
     if one.key:
         keys.append(f"SELECT DISTINCT n_weak(hash('p', {place}, couple)) AS key, rec FROM {couples}")
+    if one.common:
+        keys.append(f"SELECT {text_key(place, f'v{place}')} AS key, rec FROM n_list WHERE len(v{place}) > 0")
     return keys + [_within(words, f"'v', {place}", "n_weak", value) for value in inside]
 
 
@@ -134,6 +139,11 @@ def _within(words: str, kind: str, macro: str, value: str) -> str:
 def word_key(place: int, word: str) -> str:
     """Key of a word of the comparison at `place`; its holders say how rare the word is."""
     return f"n_weak(hash('w', {place}, {word}))"
+
+
+def text_key(place: int, words: str) -> str:
+    """Key of a whole text of the comparison at `place`, as the list of its words."""
+    return f"n_weak(hash('t', {place}, {words}))"
 
 
 def code_key(code: str) -> str:
@@ -161,10 +171,10 @@ def _value_sql(one: Compare, place: int) -> str:
     return "NULL" if one.kind == "code" else _exact_sql(one, text)
 
 
-def code_share(code: str, holders: str) -> str:
+def code_share(code: str, holders: str, shares: Sequence[float] = CODE_SHARES) -> str:
     """What part of its points a shared code is worth: less the more records have it and the shorter it is."""
-    common = " ".join(f"WHEN {holders} <= {step} THEN {share}" for step, share in zip(STEPS, CODE_SHARES, strict=False))
-    return f"(least(1, length({code}) / {_CODE_LENGTH}) * CASE {common} ELSE {CODE_SHARES[-1]} END)"
+    common = " ".join(f"WHEN {holders} <= {step} THEN {share}" for step, share in zip(STEPS, shares, strict=False))
+    return f"(least(1, length({code}) / {_CODE_LENGTH}) * CASE {common} ELSE {shares[-1]} END)"
 
 
 def comparisons_sql(matching: Matching) -> str:
@@ -189,7 +199,7 @@ def comparisons_sql(matching: Matching) -> str:
 def _code_sql(one: Compare) -> str:
     """Bits of the codes. Part numbers decide where both have one; a word that looks like a code is one where neither
     has a part number, and little where one has another. Nearly equal part numbers differ."""
-    word = code_share("p.shared.code", "c.holders")
+    word = code_share("p.shared.code", "c.holders", WORD_SHARES)
     return (
         f"CASE WHEN p.part_share IS NOT NULL THEN {one.agree} * p.part_share"
         f" WHEN p.l.part IS NOT NULL AND p.r.part IS NOT NULL THEN {one.differ}"

@@ -7,6 +7,7 @@ score decides (`mastering.matching.judge`).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,12 @@ from mastering.matching.features import (
     involved_sql,
     keys_sql,
     lists_sql,
+    text_key,
     word_key,
     words_sql,
 )
-from mastering.matching.words import STEPS, cosines, vectors
-from mastering.rules import Matching
+from mastering.matching.words import STEPS, cosines, said, vectors
+from mastering.rules import Compare, Matching
 from mastering.sqlfile import Connection, arrow, keep, run, scalar
 
 #: Affected records per pass: what bounds the memory of a first run.
@@ -92,7 +94,7 @@ def _compare(con: Connection, matching: Matching, values: dict[str, Any], affect
         names["who"] = "SELECT left_rec FROM n_pair UNION SELECT right_rec FROM n_pair"
     run(con, "matching.involved", names, values)
     places = [place for place, one in enumerate(matching.compare.values(), start=1) if one.kind == "words"]
-    texts = {place: _text_vectors(con, matching, place, values) for place in places}
+    texts = {place: _texts(con, matching, place, values) for place in places}
     for part in bound:
         if parts > 1:
             run(con, "matching.candidates", {}, part)
@@ -101,7 +103,16 @@ def _compare(con: Connection, matching: Matching, values: dict[str, Any], affect
         run(con, "matching.keep_pairs", {}, part)
 
 
-def _text_vectors(con: Connection, matching: Matching, place: int, values: dict[str, Any]) -> Any:  # noqa: ANN401
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    """The different texts of one comparison: unit vectors, how much each says, which name a family."""
+
+    made: Any
+    says: npt.NDArray[np.float64]
+    common: npt.NDArray[np.bool_]
+
+
+def _texts(con: Connection, matching: Matching, place: int, values: dict[str, Any]) -> _Texts:
     one = list(matching.compare.values())[place - 1]
     names = {"place": str(place), "text_no": f"t{place}", "words": words_sql(one, "text")}
     names["word_key"] = word_key(place, "h.word")
@@ -112,16 +123,21 @@ def _text_vectors(con: Connection, matching: Matching, place: int, values: dict[
     words = found["word"].take(pa.array(first)).to_pylist()
     assert numbers.size == len(words)
     # Equal weights are those of equally rare words.
-    return vectors(count, text, word, words, holders[first] if one.rarity else np.ones(len(words), dtype=np.int64))
+    counts = holders[first] if one.rarity else np.ones(len(words), dtype=np.int64)
+    common = np.zeros(count, dtype=np.bool_)
+    if one.common:
+        names["text_key"] = text_key(place, words_sql(one, "t.text"))
+        common[_ints(arrow(con, "matching.common_texts", names, values), "text_no")] = True
+    return _Texts(vectors(count, text, word, words, counts), said(count, text, word, counts), common)
 
 
 def _ints(table: pa.Table, name: str) -> npt.NDArray[np.int64]:
     return np.ascontiguousarray(table[name].to_numpy(), dtype=np.int64)
 
 
-def _scored(matching: Matching, found: pa.Table, texts: dict[int, Any], floor: float) -> pa.Table:
+def _scored(matching: Matching, found: pa.Table, texts: dict[int, _Texts], floor: float) -> pa.Table:
     """left_rec, right_rec, score, vetoes and bits of the pairs that reach the floor."""
-    bits = [_bits_of(found, texts, place, one.bits) for place, one in enumerate(matching.compare.values(), start=1)]
+    bits = [_bits_of(found, texts, place, one) for place, one in enumerate(matching.compare.values(), start=1)]
     score = np.round(np.sum(bits, axis=0), 2)
     kept = np.flatnonzero(score >= floor)
     rows = pa.array(kept)
@@ -138,16 +154,27 @@ def _scored(matching: Matching, found: pa.Table, texts: dict[int, Any], floor: f
     )
 
 
-def _bits_of(found: pa.Table, texts: dict[int, Any], place: int, curve: dict[float, float]) -> npt.NDArray[np.float64]:
+def _bits_of(found: pa.Table, texts: dict[int, _Texts], place: int, one: Compare) -> npt.NDArray[np.float64]:
     if place not in texts:
         return np.asarray(found[f"c{place}"].cast(pa.float64()).to_numpy(), dtype=np.float64)
-    made = texts[place]
+    these = texts[place]
     left, right = _ints(found, f"l{place}"), _ints(found, f"r{place}")
-    points = sorted(curve.items())
-    worth = np.interp(cosines(made, left, right), [p[0] for p in points], [p[1] for p in points])
-    said = np.diff(made.indptr) > 0
+    likeness = np.asarray(cosines(these.made, left, right), dtype=np.float64)
+    worth = _on_curve(one.bits, likeness)
+    # Where part numbers agree it does not matter how little the texts say.
+    alone = ~found["part_agrees"].to_numpy(zero_copy_only=False)
+    if one.shared:
+        says: npt.NDArray[np.float64] = np.sqrt(likeness * these.says[left] * these.says[right]).round(2)
+        worth += alone * _on_curve(one.shared, says)
+    worth += alone * one.common * (these.common[left] | these.common[right])
     # A text that is not there says nothing.
-    return np.where(said[left] & said[right], worth, 0.0)
+    return np.where((these.says[left] > 0) & (these.says[right] > 0), worth, 0.0)
+
+
+def _on_curve(curve: dict[float, float], at: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    points = sorted(curve.items())
+    found: npt.NDArray[np.float64] = np.interp(at, [p[0] for p in points], [p[1] for p in points])
+    return found
 
 
 def _vetoes(matching: Matching, bits: list[npt.NDArray[np.float64]]) -> list[str]:

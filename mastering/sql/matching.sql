@@ -47,6 +47,11 @@ CREATE OR REPLACE TEMP MACRO n_chunks(t) AS list_filter(regexp_split_to_array(n_
 -- :bare
 CREATE OR REPLACE TEMP MACRO n_bare(t) AS regexp_replace(n_plain(t), '[^0-9A-Z]+', '', 'g')
 
+-- :is_size
+-- A size in the place of a part number (0.7 ozt, 1000G) is none.
+CREATE OR REPLACE TEMP MACRO n_is_size(t) AS coalesce(regexp_full_match(
+    n_plain(t), '\s*[0-9]*\.?[0-9]+[\s/.-]*(MM|CM|IN|INCH|FR|GA|ML|CC|MCG|MG|G|KG|OZ|OZT|DWT|LB|FT|YD)\.?\s*'), FALSE)
+
 -- :words
 -- Words; of something like PS-LX350H its parts and the whole.
 CREATE OR REPLACE TEMP MACRO n_words(t) AS flatten(list_transform(n_chunks(t), lambda x:
@@ -260,6 +265,12 @@ FROM held AS h
 INNER JOIN word AS w ON h.word = w.word
 LEFT JOIN (SELECT key, holders FROM master.match_count WHERE domain = $domain) AS c ON <word_key> = c.key
 
+-- :common_texts
+-- The texts that stand word for word on more records than one thing has.
+SELECT t.text_no
+FROM (SELECT DISTINCT <text_no> AS text_no, texts[<place>] AS text FROM n_involved) AS t
+INNER JOIN (SELECT key FROM master.match_count WHERE domain = $domain AND holders > $step_one) AS c ON <text_key> = c.key
+
 -- :compared
 -- Each candidate pair with what can be compared by SQL; words are compared by their vectors. `part_share`: what a part
 -- number is worth that both have. `shared`: the longest other code that both have.
@@ -282,6 +293,7 @@ WITH pair AS (
 SELECT
     p.left_rec,
     p.right_rec,
+    p.part_share IS NOT NULL AS part_agrees,
     <comparisons>
 FROM pair AS p
 LEFT JOIN (SELECT key, holders FROM master.match_count WHERE domain = $domain) AS c ON <shared_key> = c.key

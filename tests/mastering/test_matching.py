@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mastering.clusters import Facts
 from mastering.matching.batch import Matched, match
 from mastering.matching.judge import Guards, Pairs, judge
-from mastering.matching.words import cosines, step_of, vectors
+from mastering.matching.words import cosines, said, step_of, vectors
 from mastering.rules import DomainRules
 from tests.mastering.world import DOMAINS, gtin
 
@@ -176,6 +176,61 @@ def test_a_general_word_in_the_place_of_a_part_number_joins_nobody() -> None:
         for n, word in enumerate(["CROWN", "BAND", "WIRE", "TUBE", "BUR", "FILE", "POST", "DRILL"] * 10)
     ]
     assert len(groups(match(records(*rows), ITEM))) == len(rows)
+
+
+@pytest.mark.parametrize("size", ["0.7 ozt", "1000G", "5.0 MM"])
+def test_a_size_in_the_place_of_a_part_number_is_none(size: str) -> None:
+    made = {"mfr_name": "Auric Dental", "mfr_part_no": size}
+    one, other = {"description": "ALLOY FOR CROWNS PLATINUM"}, {"description": "CASTING WAX GREEN STICKS"}
+    assert len(groups(match(records({"at": "erp/1", **one, **made}, {"at": "north/a", **other, **made}), ITEM))) == 2
+    made["mfr_part_no"] = "AUR-77-102"
+    assert len(groups(match(records({"at": "erp/1", **one, **made}, {"at": "north/a", **other, **made}), ITEM))) == 1
+
+
+#: Words that make each of many texts another one.
+COLOURS = ["SCARLET", "AZURE", "OCHRE", "VIOLET", "CRIMSON", "TEAL", "AMBER"]
+
+
+def _with_a_word_like_a_code(others: int) -> set[frozenset[str]]:
+    """Two records without part numbers whose texts share TQ14R; `others` of other items have it, too."""
+    maker = {"mfr_name": "Alder Surgical"}
+    rows = [{"at": f"dc/{n}", "description": f"{COLOURS[n]} RETRACTOR TQ14R", **maker} for n in range(others)]
+    pair = [
+        {"at": at, "description": text, **maker} for at, text in (("erp/1", "BRACKET TQ14R"), ("north/a", "BRKT TQ14R"))
+    ]
+    return groups(match(records(*pair, *rows), ITEM))
+
+
+def test_a_word_like_a_code_is_one_only_where_hardly_anybody_has_it() -> None:
+    assert frozenset({"erp/1", "north/a"}) in _with_a_word_like_a_code(0)
+    assert all(len(group) == 1 for group in _with_a_word_like_a_code(len(COLOURS)))
+
+
+def _scores(*rows: Mapping[str, str | None]) -> dict[str, float]:
+    """Bits of each pair that is worth asking about."""
+    return {
+        f"{row['left_key']} {row['right_key']}": float(row["score"])
+        for row in match(records(*rows), ITEM).judgements.to_pylist()
+    }
+
+
+def test_a_text_that_many_records_have_word_for_word_says_less_than_one_of_few() -> None:
+    told = {"description": "PERIOSTEAL ELEVATOR MOLT HANDLE", "mfr_name": "Alder Surgical"}
+    pair = [{"at": "erp/1", "mfr_part_no": "ALD-9001", **told}, {"at": "north/a", **told}]
+    assert len(groups(match(records(*pair), ITEM))) == 1
+    # Three more records that say the same: it names a family, and no longer one of it.
+    family = [{"at": f"dc/{n}", "mfr_part_no": f"ALD-{n}44", **told} for n in range(3)]
+    assert all(len(group) == 1 for group in groups(match(records(*pair, *family), ITEM)))
+    assert _scores(*pair)["1 a"] >= 11.5
+    assert "1 a" not in _scores(*pair, *family)
+
+
+def test_said_is_the_root_of_squared_weights_and_part_numbers_make_it_indifferent() -> None:
+    text, word = np.array([0, 1, 1]), np.array([0, 0, 1])
+    assert said(2, text, word, np.array([2, 50])).tolist() == [12.0, pytest.approx((144 + 64) ** 0.5)]
+    told = {"description": "PERIOSTEAL ELEVATOR MOLT HANDLE", "mfr_name": "Alder Surgical", "mfr_part_no": "ALD-9001"}
+    rows = [{"at": f"dc/{n}", **told} for n in range(5)]
+    assert len(groups(match(records(*rows), ITEM))) == 1
 
 
 def test_unit_of_use_and_direct_marking_numbers_join_nobody() -> None:
