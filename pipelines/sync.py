@@ -29,6 +29,7 @@ from rich.table import Table
 from assets.report import SyncReport
 from assets.settings import Settings, load_settings, package_root
 from connectors.catalogue import load_network
+from pipelines.run_log import spare_the_disk
 from pipelines.views import plain
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def prepare_home(settings: Settings) -> None:
     os.environ["CONCORD_NETWORK"] = settings.network
     os.environ["CONCORD_PROJECT"] = str(settings.project)
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
+    spare_the_disk(settings.dagster_home)
 
 
 def run_sync(
