@@ -2,8 +2,10 @@
 
 The identifiers decide in order, one level after the other. A level joins all clusters that share one of its values,
 unless the joined cluster would hold two records that exclude each other. Then no value that is itself held by
-such records joins anything, and what the others still join is joined where it is free of exclusions. So the result
-depends neither on the order of the records nor on what happened before, and a doubtful record stays alone.
+such records joins anything, and what the others still join is joined where it is free of exclusions. A record that is
+torn (one value is that of somebody it excludes, another one that of somebody who says something else on the level of
+the first) is joined by none of its values: one of them is a mistake, and nothing says which. So the result depends
+neither on the order of the records nor on what happened before, and a doubtful record stays alone.
 """
 
 from __future__ import annotations
@@ -52,10 +54,66 @@ def link(
     """
     excluded = Exclusions(vetoes, exclusive, apart)
     clusters = np.arange(count, dtype=np.int64)
-    for level in levels:
+    doubtful = torn(count, levels, vetoes)
+    for level in (_without(one, doubtful) for one in levels):
         if level.record.size:
             clusters = _merge_level(clusters, level, excluded)
     return clusters
+
+
+def torn(count: int, levels: Sequence[Facts], vetoes: Sequence[Facts]) -> Ints:
+    """Records that one of their values puts beside somebody whom a veto excludes, and another one beside somebody who
+    says something else on the level of the first: the GTIN of a look-alike, written to the item with its own number."""
+    found: set[int] = set()
+    for place, level in enumerate(levels):
+        beside = _beside_excluded(count, level, vetoes)
+        if beside.size:
+            for other in (*levels[:place], *levels[place + 1 :]):
+                found |= _disagreeing(beside, level, other)
+    return np.array(sorted(found), dtype=np.int64)
+
+
+def _beside_excluded(count: int, level: Facts, vetoes: Sequence[Facts]) -> Ints:
+    """Records that share a value of the level with one that has another value of a veto."""
+    if not level.record.size:
+        return level.record
+    found = [np.empty(0, dtype=np.int64)]
+    values = int(level.value.max()) + 1
+    holders = _matrix(level.value, level.record, (values, count))
+    for veto in vetoes:
+        if veto.record.size:
+            several = _row_sizes(holders @ _matrix(veto.record, veto.value, (count, int(veto.value.max()) + 1))) > 1
+            beside = level.record[several[level.value]]
+            found.append(beside[np.isin(beside, veto.record)])
+    return np.unique(np.concatenate(found))
+
+
+def _disagreeing(records: Ints, level: Facts, other: Facts) -> set[int]:
+    """Which of the records share a value of `other` with one who has values of `level`, none of them theirs."""
+    mine = np.isin(other.record, records)
+    peers = np.isin(other.value, other.value[mine])
+    holders = _values_of(other.value[peers], other.record[peers])
+    people = np.isin(level.record, other.record[peers])
+    says = _values_of(level.record[people], level.value[people])
+    return {
+        record
+        for record, value in zip(other.record[mine].tolist(), other.value[mine].tolist(), strict=True)
+        if any(not says.get(peer, says[record]) & says[record] for peer in holders[value])
+    }
+
+
+def _values_of(keys: Ints, values: Ints) -> dict[int, set[int]]:
+    found: dict[int, set[int]] = {}
+    for key, value in zip(keys.tolist(), values.tolist(), strict=True):
+        found.setdefault(key, set()).add(value)
+    return found
+
+
+def _without(level: Facts, records: Ints) -> Facts:
+    if not records.size:
+        return level
+    kept = ~np.isin(level.record, records)
+    return Facts(level.record[kept], level.value[kept])
 
 
 def _merge_level(clusters: Ints, level: Facts, excluded: Exclusions) -> Ints:

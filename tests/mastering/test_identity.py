@@ -37,6 +37,22 @@ def test_records_of_one_gtin_are_one_item_however_it_is_written() -> None:
     ]
 
 
+def test_a_record_whose_numbers_point_to_two_items_that_exclude_each_other_joins_neither() -> None:
+    # The GTIN of item 2, beside the item number of item 1: one of them is a mistake.
+    world = World().say("item", "erp", "1", gtin=gtin(1), network_item_no="100616")
+    world.say("item", "erp", "2", gtin=gtin(2), network_item_no="100617")
+    world.say("item", "dc", "2", gtin=gtin(2), network_item_no="100617")
+    world.say("item", "suite", "1", network_item_no="100616").say(
+        "item", "north", "a", gtin=gtin(2), network_item_no="100616"
+    )
+    world.run("item")
+    assert world.groups("item") == {group("erp/1", "suite/1"), group("erp/2", "dc/2"), group("north/a")}
+    assert world.findings("vetoed_match") != []
+    # Corrected, it is the item of its number again.
+    world.say("item", "north", "a", gtin=gtin(1), network_item_no="100616").run("item")
+    assert world.groups("item") == {group("erp/1", "suite/1", "north/a"), group("erp/2", "dc/2")}
+
+
 def test_a_gs1_device_identifier_is_a_gtin() -> None:
     world = World().say("item", "erp", "1", gtin=gtin(7)).say("item", "north", "a", udi_di=f"(01){gtin(7)}(10)LOT1")
     world.run("item")
