@@ -48,6 +48,7 @@ from store.control import Control, Ledger
 from store.intake import Intake, Site, load_shapes
 from store.landing import Landing
 from store.lookups import findings_sql
+from store.mappings import mapping_findings
 from store.publish import Publisher, current, read_current, versions
 from store.review import write_queue
 from store.staging import FeedStaged, feed_state, stage_feed
@@ -461,7 +462,9 @@ class SyncSession:
             built = self.candidate.build(table)
             self.report.tables.append(TableReport(table, built.mode, built.rows_after, built.inserted, built.deleted))
         if self.candidate.has_work:
-            write_queue(self.working, self.promises, findings_sql(package_root() / "assets" / "conformed"))
+            stated = findings_sql(package_root() / "assets" / "conformed")
+            mapped = mapping_findings(self.working.con, self.enabled)
+            write_queue(self.working, self.promises, [*stated, *mapped])
         return [table for table in self.report.tables if table.inserted or table.deleted]
 
     def validate(self) -> dict[str, list[DqResult]]:
