@@ -26,10 +26,14 @@ sync: $(STAMP) ## sync the network end to end and print what happened (NETWORK=s
 
 .PHONY: test
 test: $(STAMP) ## run the default tests
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m 'not heavy' $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m 'not heavy and not slow' $(ARGS)
+
+.PHONY: test-slow
+test-slow: $(STAMP) ## run what CI runs beyond the default tests (whole lives of small networks)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m 'slow and not heavy' $(ARGS)
 
 .PHONY: test-heavy
-test-heavy: $(STAMP) ## run the slow tests (crash rounds, large inputs)
+test-heavy: $(STAMP) ## run the slowest tests (crash rounds, large inputs, a month of syncs; hours)
 	@$(BIN)/python -m pytest -q -m heavy $(ARGS)
 
 .PHONY: ui

@@ -18,7 +18,8 @@ from store.crash import CRASH_POINTS
 from tests.end_to_end.harness import Home
 from tests.small_network.generate import generate
 
-QUICK = {"landing.after_rename", "staging.after_apply", "working.before_commit", "publish.renamed"}
+QUICK = {"working.before_commit", "publish.renamed"}
+SLOW = {"landing.after_rename", "staging.after_apply"}
 NETWORK = """
 network: small
 description: one hospital and the ERP, for crash tests
@@ -46,9 +47,11 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return home
 
 
-@pytest.mark.parametrize(
-    "point", [pytest.param(p, marks=() if p in QUICK else pytest.mark.heavy, id=p) for p in CRASH_POINTS]
-)
+def _marks(point: str) -> tuple[pytest.MarkDecorator, ...]:
+    return () if point in QUICK else (pytest.mark.slow if point in SLOW else pytest.mark.heavy,)
+
+
+@pytest.mark.parametrize("point", [pytest.param(p, marks=_marks(p), id=p) for p in CRASH_POINTS])
 def test_killed_at_a_commit_point_the_rerun_converges(point: str, undisturbed: Home, tmp_path: Path) -> None:
     home = small_home(tmp_path)
     if point.endswith("_sighting"):
@@ -64,4 +67,4 @@ def test_killed_at_a_commit_point_the_rerun_converges(point: str, undisturbed: H
 
 def test_every_room_has_crash_points() -> None:
     assert {point.split(".")[0] for point in CRASH_POINTS} == {"landing", "staging", "working", "publish"}
-    assert set(CRASH_POINTS) >= QUICK
+    assert set(CRASH_POINTS) >= QUICK | SLOW

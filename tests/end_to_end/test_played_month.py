@@ -142,6 +142,7 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, Home]:
     return played, play(folder / "once", SHORT, AT_ONCE)
 
 
+@pytest.mark.slow
 def test_days_played_are_the_days_at_once_but_for_what_was_wiped_without_a_trace(homes: tuple[Home, Home]) -> None:
     played, once = homes
     deleted = played.query("SELECT _source_key FROM conformed.fact_po_line WHERE is_deleted_at_source ORDER BY ALL")
@@ -151,10 +152,12 @@ def test_days_played_are_the_days_at_once_but_for_what_was_wiped_without_a_trace
     assert content(played.store, {"fact_po_line": "NOT t.is_deleted_at_source"}) == content(once.store)
 
 
+@pytest.mark.slow
 def test_versions_begin_and_end_when_the_source_says_and_not_when_it_was_read(homes: tuple[Home, Home]) -> None:
     assert list(beside_the_hash(*homes)) == []
 
 
+@pytest.mark.slow
 def test_a_single_sync_knows_what_was_called_otherwise_before(homes: tuple[Home, Home]) -> None:
     """The former name of a renamed vendor, the days on which it had it, and both packs of an item whose box shrank."""
     _, once = homes

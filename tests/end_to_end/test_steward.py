@@ -14,11 +14,12 @@ import pytest
 from pipelines.cli import main
 from tests.end_to_end.harness import ROOT, Home
 from tests.small_network.generate import generate
+from tests.small_network.identifiers import with_gs1_check_digit
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """The sample network with an item in the warehouse that has one item's GTIN and another one's number."""
+    """The sample network with an item in the warehouse that has an item's number and a GTIN of its own."""
     home = Home(tmp_path_factory.mktemp("steward") / "home", env={"CONCORD_WHO": "kim"})
     generate(home.path / "sample")
     items = home.path / "sample" / "warehouse" / "items_20260105.csv"
@@ -27,7 +28,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     elsewhere = {row["network_item_no"] for row in csv.DictReader(north.open(encoding="utf-8", newline=""))}
     number = min(elsewhere - {"", *(row["network_item_no"] for row in stored)})
     with items.open("a", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerow(["ODD", "Odd one", "EA", stored[0]["gtin"], number])
+        csv.writer(file, lineterminator="\n").writerow(["ODD", "Odd one", "EA", with_gs1_check_digit("0099999999999"), number])
     home.sync()
     return home
 
