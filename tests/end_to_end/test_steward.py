@@ -28,7 +28,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     elsewhere = {row["network_item_no"] for row in csv.DictReader(north.open(encoding="utf-8", newline=""))}
     number = min(elsewhere - {"", *(row["network_item_no"] for row in stored)})
     with items.open("a", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerow(["ODD", "Odd one", "EA", with_gs1_check_digit("0099999999999"), number])
+        csv.writer(file, lineterminator="\n").writerow(
+            ["ODD", "Odd one", "EA", with_gs1_check_digit("0099999999999"), number]
+        )
     home.sync()
     return home
 
