@@ -32,7 +32,7 @@ _FULL_SHARE, _FULL_RECORDS = 0.3, 1000
 _TABLES = (
     "i_identifier i_namespace i_scope i_key i_evidence i_evidence_new i_touched i_reach i_front i_more i_rec i_node"
     " i_veto i_cluster i_pointed i_pointed_veto i_cluster_veto"
-    " i_pointer i_attached i_placed i_golden i_xref i_xref_before i_edge i_label i_told"
+    " i_contradiction i_pointer i_attached i_placed i_golden i_xref i_xref_before i_edge i_label i_told"
 )
 
 
@@ -198,7 +198,9 @@ def _cluster(con: Connection, rules: DomainRules, names: Mapping[str, str], valu
     if rules.identity.one_per_source:
         exclusive = _facts(con, "SELECT rec, source_no FROM i_rec WHERE NOT is_reference AND is_live = ?", True)
     silent = [one.strength == "never" for one in rules.identifiers.values() if one.veto]
-    judged = _judged(con, count).also_apart(contradictions(con, rules, values))
+    contradicting = contradictions(con, rules, values)
+    keep(con, "i_contradiction", pa.table({"rec": contradicting.record, "other": contradicting.value}))
+    judged = _judged(con, count).also_apart(contradicting)
     linked = link_judged(partial(link, count), judged, levels, vetoes, silent, exclusive)
     clusters = join_by_score(con, rules, linked, vetoes, exclusive, judged.apart, judged.alone, values)
     keep(con, "i_cluster", pa.table({"rec": np.arange(count, dtype=np.int64), "cluster": clusters}))

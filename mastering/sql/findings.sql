@@ -24,10 +24,21 @@ INNER JOIN <xref> AS x ON a.source_system = x.source_system AND a.source_key = x
 WHERE x.valid_to IS NULL AND x.<sk> > 0
 
 -- :vetoed
--- Pairs that share an identifier and are not one, of which nobody has said yet that this is right.
+-- Pairs that share an identifier and are not one, of which nobody has said yet that this is right. `chain`: not these
+-- two, but records that one of them would bring along.
 CREATE OR REPLACE TEMP TABLE f_vetoed AS
 SELECT e.left_source, e.left_key, e.right_source, e.right_key, l.<sk> AS left_sk, r.<sk> AS right_sk,
-    string_agg(e.rule || ' in spite of ' || e.evidence, '; ' ORDER BY e.rule, e.evidence) AS detail,
+    string_agg(
+        'both have ' || e.evidence || ', but ' || CASE e.rule
+            WHEN 'veto:chain' THEN 'to join them would make one of records that contradict each other'
+            WHEN 'veto:one_per_source' THEN 'two records of one source would be one'
+            WHEN 'veto:part_number_and_size' THEN 'part number and size contradict each other'
+            ELSE 'their ' || replace(substr(e.rule, 6), '+', ' and ') || CASE
+                WHEN contains(e.rule, '+') THEN ' differ' ELSE ' differs'
+            END
+        END,
+        '; ' ORDER BY e.rule, e.evidence
+    ) AS detail,
     max(e.decided_at) AS first_seen
 FROM master.edge AS e
 LEFT JOIN <xref> AS l ON e.left_source = l.source_system AND e.left_key = l.source_key AND l.valid_to IS NULL
@@ -109,6 +120,36 @@ ANTI JOIN master.ruling AS r
             || CAST(epoch_us(since) AS VARCHAR)), 1, 12) = r.case_id
         AND m.reason = r.value
 
+-- :poisoned
+-- Values that are on too many records, unless somebody said that it is known. Where their records are one all the same
+-- (a vendor's remit-to records), there is nothing to look into.
+CREATE OR REPLACE TEMP TABLE f_poisoned AS
+WITH held AS (
+    SELECT e.namespace, e.link_value, min(e.value) AS value, min({'source': e.source_system, 'key': e.source_key}) AS least,
+        count(DISTINCT (e.source_system, e.source_key)) AS records, max(e.valid_from) AS first_seen,
+        CAST(to_json(list(DISTINCT {'source': e.source_system, 'key': e.source_key, 'value': value}
+            ORDER BY {'source': e.source_system, 'key': e.source_key, 'value': value})) AS VARCHAR) AS evidence
+    FROM master.evidence AS e
+    INNER JOIN <xref> AS x ON e.source_system = x.source_system AND e.source_key = x.source_key AND x.valid_to IS NULL
+    WHERE e.domain = $domain AND e.is_poisoned
+    GROUP BY e.namespace, e.link_value
+    HAVING count(DISTINCT x.<sk>) > 1 OR min(x.<sk>) < 0
+),
+
+told AS (
+    SELECT *, namespace || ' ' || link_value AS about,
+        namespace || ' ' || value || ' is on ' || CAST(records AS VARCHAR) || ' records and links none of them' AS reason
+    FROM held
+)
+
+SELECT t.*
+FROM told AS t
+ANTI JOIN master.ruling AS r
+    ON r.domain = $domain
+        AND r.kind = 'acknowledge'
+        AND substr(sha256($domain || '|poisoned_identifier|' || t.about), 1, 12) = r.case_id
+        AND t.reason = r.value
+
 -- :current
 CREATE OR REPLACE TEMP TABLE f_finding AS
 SELECT
@@ -133,15 +174,10 @@ UNION ALL
 SELECT
     $domain,
     'poisoned_identifier',
-    namespace || ' ' || min(value),
-    'on ' || CAST(count(DISTINCT (e.source_system, e.source_key)) AS VARCHAR) || ' records, links none of them',
-    max(e.valid_from)
-FROM master.evidence AS e
-INNER JOIN <xref> AS x ON e.source_system = x.source_system AND e.source_key = x.source_key AND x.valid_to IS NULL
-WHERE e.domain = $domain AND e.is_poisoned
-GROUP BY namespace, link_value
--- Where its records are one all the same (a vendor's remit-to records), there is nothing to look into.
-HAVING count(DISTINCT x.<sk>) > 1 OR min(x.<sk>) < 0
+    namespace || ' ' || value,
+    'on ' || CAST(records AS VARCHAR) || ' records, links none of them',
+    first_seen
+FROM f_poisoned
 UNION ALL
 SELECT
     $domain,
@@ -212,6 +248,7 @@ LEFT JOIN master.statement AS s
         AND r.expect_source = s.source_system
         AND coalesce(m.new_key, r.expect_key) = s.source_key
         AND r.attribute = s.attribute
+        AND s.fault IS NULL
         AND s.valid_to IS NULL
 WHERE
     r.domain = $domain
@@ -245,12 +282,24 @@ concerned AS (
     SELECT right_source, right_key FROM pair
 ),
 
+now AS (
+    SELECT r.source_system, r.source_key, r.is_live, r.valid_from AS since
+    FROM master.record AS r
+    SEMI JOIN concerned AS c ON r.source_system = c.source_system AND r.source_key = c.source_key
+    WHERE r.domain = $domain AND r.valid_to IS NULL
+),
+
 said AS (
+    -- A deleted record: what it said last.
     SELECT s.source_system, s.source_key, s.attribute, min(s.raw_value) AS value
     FROM master.statement AS s
-    SEMI JOIN concerned AS c ON s.source_system = c.source_system AND s.source_key = c.source_key
-    WHERE s.domain = $domain AND s.valid_to IS NULL
+    INNER JOIN now AS n ON s.source_system = n.source_system AND s.source_key = n.source_key
+    WHERE s.domain = $domain AND CASE WHEN n.is_live THEN s.valid_to IS NULL ELSE s.valid_to = n.since END
     GROUP BY s.source_system, s.source_key, s.attribute
+    UNION ALL
+    SELECT source_system, source_key, 'is deleted', 'since ' || strftime(since, '%Y-%m-%d')
+    FROM now
+    WHERE NOT is_live
 ),
 
 side AS (
@@ -276,18 +325,6 @@ beside AS (
     GROUP BY left_source, left_key, right_source, right_key
 ),
 
-poisoned AS (
-    SELECT namespace, link_value, min(value) AS value, min({'source': e.source_system, 'key': e.source_key}) AS least,
-        count(DISTINCT (e.source_system, e.source_key)) AS records, max(e.valid_from) AS first_seen,
-        CAST(to_json(list(DISTINCT {'source': e.source_system, 'key': e.source_key, 'value': value}
-            ORDER BY {'source': e.source_system, 'key': e.source_key, 'value': value})) AS VARCHAR) AS evidence
-    FROM master.evidence AS e
-    INNER JOIN <xref> AS x ON e.source_system = x.source_system AND e.source_key = x.source_key AND x.valid_to IS NULL
-    WHERE e.domain = $domain AND e.is_poisoned
-    GROUP BY namespace, link_value
-    HAVING count(DISTINCT x.<sk>) > 1 OR min(x.<sk>) < 0
-),
-
 found AS (
     SELECT
         p.kind,
@@ -308,10 +345,9 @@ found AS (
             AND p.right_source = b.right_source
             AND p.right_key = b.right_key
     UNION ALL
-    SELECT 'poisoned_identifier', namespace || ' ' || link_value, least.source, least.key, NULL, NULL, NULL, NULL, namespace,
-        namespace || ' ' || value || ' is on ' || CAST(records AS VARCHAR) || ' records and links none of them',
-        evidence, NULL, first_seen
-    FROM poisoned
+    SELECT 'poisoned_identifier', about, least.source, least.key, NULL, NULL, NULL, NULL, namespace, reason, evidence, NULL,
+        first_seen
+    FROM f_poisoned
     UNION ALL
     SELECT 'contested_value', CAST(sk AS VARCHAR) || ' ' || attribute, winner_source, winner_key, NULL, NULL, sk, NULL, attribute,
         attribute || ' ' || value || ' (' || rule || ')',
@@ -378,17 +414,26 @@ WHERE domain = $domain AND fault IS NOT NULL
 CREATE OR REPLACE TEMP TABLE f_duplicate (one VARCHAR, other VARCHAR, name VARCHAR, first_seen TIMESTAMPTZ)
 
 -- :duplicates
--- Golden records of one name, each with the first of them, unless somebody said that they are not one.
+-- Golden records of one name, each with the first before it of which nobody said that the two are not one. What every
+-- source has deleted buys and bills nothing more.
 CREATE OR REPLACE TEMP TABLE f_duplicate AS
-WITH named AS (
-    SELECT <sk> AS sk, norm_name AS name, _source_system || '|' || _source_key AS record, valid_from,
-        first_value(<sk>) OVER (PARTITION BY norm_name ORDER BY <sk>) AS first_sk
-    FROM <golden>
-    WHERE is_current AND norm_name <> ''
+WITH live AS (
+    SELECT DISTINCT x.<sk> AS sk
+    FROM <xref> AS x
+    INNER JOIN master.record AS r
+        ON r.domain = $domain AND x.source_system = r.source_system AND x.source_key = r.source_key
+    WHERE r.valid_to IS NULL AND r.is_live AND x.<sk> > 0
+),
+
+named AS (
+    SELECT g.<sk> AS sk, g.norm_name AS name, g._source_system || '|' || g._source_key AS record, g.valid_from
+    FROM <golden> AS g
+    SEMI JOIN live AS l ON g.<sk> = l.sk
+    WHERE g.is_current AND g.norm_name <> ''
 )
 
 SELECT f.record AS one, n.record AS other, n.name, greatest(f.valid_from, n.valid_from) AS first_seen
 FROM named AS n
-INNER JOIN named AS f ON n.first_sk = f.sk
+INNER JOIN named AS f ON n.name = f.name AND n.record > f.record
 ANTI JOIN f_settled AS s ON n.sk = s.sk AND f.sk = s.other_sk
-WHERE n.sk <> n.first_sk
+QUALIFY row_number() OVER (PARTITION BY n.record ORDER BY f.record) = 1

@@ -522,11 +522,21 @@ other AS (
     GROUP BY n.level, n.value_no, n.cluster
 ),
 
+contradiction AS (
+    SELECT rec, other FROM i_contradiction
+    UNION
+    SELECT other, rec FROM i_contradiction
+),
+
 negative AS (
     SELECT
         h.rec AS left_rec,
         o.rec AS right_rec,
-        'veto:' || coalesce(r.identifiers, $other_reason) AS rule,
+        'veto:' || coalesce(
+            r.identifiers,
+            CASE WHEN c.rec IS NOT NULL THEN 'part_number_and_size' END,
+            $other_reason
+        ) AS rule,
         o.value,
         greatest(h.valid_from, o.valid_from) AS decided_at
     FROM other AS x
@@ -534,6 +544,7 @@ negative AS (
     INNER JOIN node AS o ON x.rec = o.rec AND x.level = o.level AND x.value_no = o.value_no
     INNER JOIN node AS h ON s.rec = h.rec AND s.level = h.level AND s.value_no = h.value_no
     LEFT JOIN reason AS r ON x.level = r.level AND x.value_no = r.value_no
+    LEFT JOIN contradiction AS c ON h.rec = c.rec AND o.rec = c.other
     WHERE x.rec <> s.rec
 ),
 

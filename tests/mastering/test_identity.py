@@ -128,8 +128,8 @@ def test_two_valid_gtins_are_never_one_item() -> None:
     world.run("item")
     assert world.groups("item") == {group("erp/1"), group("north/a"), group("dc/x")}
     assert world.findings("vetoed_match") == [
-        ("erp|1 / dc|x", "veto:gtin in spite of N1"),
-        ("erp|1 / north|a", "veto:gtin in spite of N1"),
+        ("erp|1 / dc|x", "both have N1, but their gtin differs"),
+        ("erp|1 / north|a", "both have N1, but their gtin differs"),
     ]
     assert {row[0] for row in world.rows("SELECT judgement FROM master.edge")} == {"negative"}
 
@@ -147,7 +147,7 @@ def test_different_ndcs_veto_an_equal_gtin() -> None:
     world.say("item", "north", "a", gtin=gtin(1), ndc="0002-7597-02")
     world.run("item")
     assert world.groups("item") == {group("erp/1"), group("north/a")}
-    assert world.findings("vetoed_match") == [("erp|1 / north|a", f"veto:ndc in spite of {gtin(1)}")]
+    assert world.findings("vetoed_match") == [("erp|1 / north|a", f"both have {gtin(1)}, but their ndc differs")]
 
 
 def test_one_identifier_in_two_ndc_layouts_is_no_conflict() -> None:
@@ -194,7 +194,7 @@ def test_one_per_source_keeps_live_duplicates_apart() -> None:
     )
     world.run("item")
     assert len(world.groups("item")) == 3
-    assert world.findings("vetoed_match")[0][1] == f"veto:one_per_source in spite of {gtin(1)}"
+    assert world.findings("vetoed_match")[0][1] == f"both have {gtin(1)}, but two records of one source would be one"
     world.delete("item", "erp", "2", day(2))
     world.run("item")
     assert world.groups("item") == {group("erp/1", "erp/2", "north/a")}
