@@ -44,7 +44,7 @@ from mastering.ledger import Ledger as IdLedger
 from mastering.packs import register_functions
 from mastering.rules import DomainRules, load_domains
 from store.candidate import Candidate, Publication
-from store.control import Control, Ledger
+from store.control import GENESIS, Control, Decision, Ledger
 from store.intake import Intake, Site, load_shapes
 from store.landing import Landing
 from store.lookups import findings_sql
@@ -380,9 +380,19 @@ class SyncSession:
         self.report.domains.append(report)
         return report
 
+    @cached_property
+    def decided(self) -> tuple[Decision, ...]:
+        """Every decision that this sync takes account of: those there are when it first asks, of all domains alike.
+
+        Raises BrokenChain where one was edited, removed or put in: nothing is mastered, nothing is published.
+        """
+        self.control.verify_decisions()
+        return tuple(self.control.decisions(include_superseded=True))
+
     def rulings(self, domain: str) -> list[Ruling]:
         """The decisions in force on a domain."""
-        return rulings_of(self.control.decisions(domain))
+        taken_back = {one.supersedes for one in self.decided}
+        return rulings_of(one for one in self.decided if one.domain == domain and one.id not in taken_back)
 
     def master_with(self, domain: str, seq: int, ledger: IdLedger, rulings: Sequence[Ruling]) -> MasterOutcome:
         """Master a domain under these decisions, inside the transaction that the caller holds."""
@@ -511,14 +521,15 @@ class SyncSession:
             self.candidate.discard()
             return None
         self.progress("publishing")
+        last = self.decided[-1] if self.decided else None
         self.candidate.add_ops(
             {
                 "run": self.control.runs(),
                 "dq_result": self.control.dq_results(),
                 "publication": self.control.publications(),
-                "decision": self.control.decision_table(),
+                "decision": self.control.decision_table(last.id if last else 0),
             },
-            decision_head=self.control.decision_head(),
+            decision_head=last.hash if last else GENESIS,
         )
         publication = self.candidate.publish()
         self.control.record_publication(publication.version, publication.content_hash, self.report.run_id)

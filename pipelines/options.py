@@ -13,8 +13,9 @@ from rich.console import Console
 #: Columns of a line where the output is no terminal (a log, a pipe).
 PIPE_WIDTH = 120
 
-out = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH)
-err = Console(stderr=True)
+# Keys and reasons are shown as they are: of `warehouse:100: moved` rich would else make a picture.
+out = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH, emoji=False)
+err = Console(stderr=True, emoji=False)
 
 
 def examples(*commands: str) -> str:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,8 +23,7 @@ from connectors.errors import ConcordError, ConfigurationError
 from mastering.decisions import Expected, Ruling
 from pipelines import stewardship as steward
 from pipelines.quarantine import line
-from store.control import Control
-from store.query import harmless
+from store.query import harmless, held_open
 
 _FILLED_IN = ("decision", "value", "reason")
 CASE_COLUMNS = (
@@ -35,11 +36,21 @@ DECISION_COLUMNS = (
 )
 _KNOWN = frozenset({*CASE_COLUMNS, *DECISION_COLUMNS})
 _PAIRS = ("same", "different", "rekey", "split")
+#: Columns that are read again as text: a spreadsheet must not make a number or a day of what looks like one.
+_TEXTS = frozenset({"case_id", "left", "right", "attribute", "value", "expect_record", "expect_value"})
+#: A long number or one with zeros in front, a number with an exponent, a date.
+_RESHAPED = re.compile(r"[+-]?(0\d+|\d{12,}|[\d.,]+[eE][+-]?\d+|\d+[.,]\d*0)|\d{1,4}[-/.]\d{1,2}([-/.]\d{1,4})?( .*)?")
+#: Of wrong lines so many are named.
+WRONG_SHOWN = 20
+#: How spreadsheets part the cells, in the order in which they are tried.
+_DELIMITERS = ",;\t"
 
 
 def run_export(home: Path | None, domain: str | None, decisions: bool, target: Path | None, out: Console) -> None:
     """Write the CSV."""
     folder = steward.home_of(home)
+    if domain is not None:
+        steward.domain_rules(domain)
     columns, rows = (
         (DECISION_COLUMNS, _decisions(folder, domain)) if decisions else (CASE_COLUMNS, _cases(folder, domain))
     )
@@ -49,7 +60,7 @@ def run_export(home: Path | None, domain: str | None, decisions: bool, target: P
     writer.writerow(columns)
     count = 0
     for row in rows:
-        writer.writerow([neutral(row.get(name, "")) for name in columns])
+        writer.writerow([neutral(row.get(name, ""), is_text=name in _TEXTS) for name in columns])
         count += 1
     if target is None:
         sys.stdout.write(written.getvalue())
@@ -58,19 +69,26 @@ def run_export(home: Path | None, domain: str | None, decisions: bool, target: P
     line(out, f"{count} rows in {target}")
 
 
-def neutral(cell: object) -> object:
-    """A cell as a spreadsheet may see it; `meant` gives back what it was."""
-    return f"'{cell}" if isinstance(cell, str) and _is_odd(cell) else cell
+def neutral(cell: object, *, is_text: bool = False) -> object:
+    """A cell as a spreadsheet may see it; `meant` gives back what it was. `is_text`: never a number or a day."""
+    if not isinstance(cell, str):
+        return cell
+    return f"'{cell}" if _is_odd(cell) or (is_text and _is_reshaped(cell)) else cell
 
 
 def meant(cell: str) -> str:
-    """A cell without the apostrophe that kept a spreadsheet from running it."""
-    return cell[1:] if cell.startswith("'") and _is_odd(cell[1:]) else cell
+    """A cell without the apostrophe that kept a spreadsheet from running or reshaping it."""
+    return cell[1:] if cell.startswith("'") and (_is_odd(cell[1:]) or _is_reshaped(cell[1:])) else cell
 
 
 def _is_odd(text: str) -> bool:
     """Whether a spreadsheet would run the text, or it looks like one that was kept from that."""
-    return harmless(text) != text or (text.startswith("'") and _is_odd(text[1:]))
+    return harmless(text) != text or (text.startswith("'") and (_is_odd(text[1:]) or _is_reshaped(text[1:])))
+
+
+def _is_reshaped(text: str) -> bool:
+    """Whether a spreadsheet would show, and save, another text than this one."""
+    return _RESHAPED.fullmatch(text.strip()) is not None
 
 
 def _cases(home: Path, domain: str | None) -> Iterator[dict[str, object]]:
@@ -91,7 +109,7 @@ def _cases(home: Path, domain: str | None) -> Iterator[dict[str, object]]:
 
 
 def _decisions(home: Path, domain: str | None) -> Iterator[dict[str, object]]:
-    with Control.open_home(home) as control:
+    with steward.control_of(home) as control:
         made = control.decisions(domain)
     for one in made:
         said = ruling_of(one)
@@ -121,30 +139,47 @@ def run_import(
 ) -> int:
     """Take the decisions of a file, or none and say of every wrong line what is wrong. Returns the exit code."""
     folder, decider = steward.home_of(home), steward.login(who)
-    wanted: list[steward.Wanted] = []
-    wrong = 0
-    for number, row in _rows(source):
-        try:
-            found = _wanted(folder, row, decider)
-        except ConcordError as error:
-            wrong += 1
-            err.print(f"{source}:{number}: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-            continue
-        wanted += [] if found is None else [found]
+    with held_open(folder):
+        wanted, wrong = _read(folder, source, decider)
+    for text in wrong[:WRONG_SHOWN]:
+        err.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
     if wrong:
-        err.print(f"{wrong} lines are wrong: no decision was taken", style="red", markup=False, soft_wrap=True)
+        err.print(f"lines that are wrong: {len(wrong)}; no decision was taken", style="red", markup=False)
         return 1
-    steward.decide(network, home, _once(wanted), dry_run, out)
+    if not wanted:
+        line(out, "no line has a decision: nothing was taken")
+        return 0
+    with held_open(folder):
+        steward.decide(network, home, wanted, dry_run, out)
     return 0
 
 
-def _once(wanted: list[steward.Wanted]) -> list[steward.Wanted]:
-    """The same decision on two lines is one."""
-    kept: dict[object, steward.Wanted] = {}
-    for one in wanted:
-        ruling = replace(one.ruling, at=wanted[0].ruling.at)
-        kept.setdefault((one.domain, ruling), one)
-    return list(kept.values())
+def _read(folder: Path, source: Path, decider: str) -> tuple[list[steward.Wanted], list[str]]:
+    """The decisions of a file, and what is wrong with it, by line."""
+    open_cases = {case.case_id: case for case in steward.cases(folder)}
+    wanted: list[steward.Wanted] = []
+    wrong: list[str] = []
+    said: dict[object, tuple[int, object]] = {}
+    for number, row in _rows(source):
+        try:
+            found = _wanted(folder, row, decider, open_cases)
+            if found is not None:
+                _agrees(said, number, found)
+                wanted.append(found)
+        except ConcordError as error:
+            wrong.append(f"{source}:{number}: {error}")
+    return wanted, wrong
+
+
+def _agrees(said: dict[object, tuple[int, object]], number: int, wanted: steward.Wanted) -> None:
+    """Raises ConfigurationError where an earlier line of the file says something else of the same records."""
+    one = wanted.ruling
+    if wanted.is_made or one.kind not in ("same", "different", "override"):
+        return
+    about = (wanted.domain, one.attribute, frozenset({one.left, one.right}))
+    before, what = said.setdefault(about, (number, (one.kind, one.value)))
+    if what != (one.kind, one.value):
+        raise ConfigurationError(f"column decision: line {before} says otherwise", hint="Leave one of the two")
 
 
 def _rows(source: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
@@ -153,9 +188,9 @@ def _rows(source: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
         text = source.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
-            f"cannot be read: {error}", location=str(source), hint="Give a CSV in UTF-8"
+            f"cannot be read: {error}", location=str(source), hint="Give a CSV in UTF-8 (spreadsheets: CSV UTF-8)"
         ) from error
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
         _check_header(source, header)
@@ -174,6 +209,12 @@ def _rows(source: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
         raise ConfigurationError(f"no CSV: {error}", location=f"{source}:{reader.line_num}") from error
 
 
+def _delimiter(text: str) -> str:
+    """What parts the cells of the first line. Where commas are decimal points, spreadsheets write semicolons."""
+    first = text.splitlines()[0] if text.strip() else ""
+    return next((one for one in _DELIMITERS if {name.strip() for name in first.split(one)} <= _KNOWN), ",")
+
+
 def _check_header(source: Path, header: list[str]) -> None:
     unknown = [name for name in header if name not in _KNOWN]
     lacking = [name for name in ("decision", "reason") if name not in header]
@@ -186,45 +227,86 @@ def _check_header(source: Path, header: list[str]) -> None:
         )
 
 
-def _wanted(home: Path, row: Mapping[str, str], who: str) -> steward.Wanted | None:
+def _wanted(
+    home: Path, row: Mapping[str, str], who: str, open_cases: Mapping[str, steward.Case]
+) -> steward.Wanted | None:
     """The decision of a row; None where nothing is filled in."""
     kind = row["decision"].strip().lower()
     if not kind or kind == "undo":
         return None
-    blank = steward.blank(row.get("who", "").strip() or who, row["reason"])
-    if kind in ("accept", "reject"):
-        case = steward.find_case(home, row.get("case_id", ""))
-        return steward.of_case(case, kind == "accept", blank.reason, blank.who)
-    if kind == "acknowledge":
-        return _acknowledged(row, blank)
-    if kind == "override":
-        return _override(home, row, blank)
-    if kind not in _PAIRS:
+    with _column("reason"):
+        blank = steward.blank(row.get("who", "").strip() or who, row["reason"])
+    if kind not in ("accept", "reject", "acknowledge", "override", *_PAIRS):
         raise ConfigurationError(
             f"column decision: {kind!r} is none", hint=f"accept, reject, override, {', '.join(_PAIRS)}"
         )
-    right = None if kind == "split" else row.get("right", "")
-    if kind != "split" and not right:
-        raise ConfigurationError(f"column right: {kind} needs a second record", hint="Write source:key")
-    return steward.of_records(home, kind, row.get("domain", ""), row.get("left", ""), right, blank)
+    if kind not in ("acknowledge", "override") and row.get("value", "").strip():
+        raise ConfigurationError(
+            f"column value: {kind} takes none", hint="To put a value in place of others: decision override"
+        )
+    if kind in ("accept", "reject"):
+        return _of_case(row, kind == "accept", blank, open_cases)
+    with _column("domain"):
+        steward.domain_rules(row.get("domain", ""))
+    # What was decided elsewhere waits for its records, where they are not there yet.
+    is_made = bool(row.get("decision_id", "").strip())
+    if kind == "acknowledge":
+        return _acknowledged(row, blank)
+    if kind == "override":
+        return _override(home, row, blank, is_made)
+    return _pair(home, row, replace(blank, kind=kind), is_made)
+
+
+@contextmanager
+def _column(name: str) -> Iterator[None]:
+    """Errors of what stands in one column name it."""
+    try:
+        yield
+    except ConfigurationError as error:
+        error.message = f"column {name}: {error.message}"
+        raise
+
+
+def _of_case(
+    row: Mapping[str, str], accepted: bool, blank: Ruling, open_cases: Mapping[str, steward.Case]
+) -> steward.Wanted:
+    with _column("case_id"):
+        case = steward.the_case(row.get("case_id", ""), open_cases)
+    with _column("decision"):
+        return steward.of_case(case, accepted, blank.reason, blank.who)
+
+
+def _pair(home: Path, row: Mapping[str, str], blank: Ruling, is_made: bool) -> steward.Wanted:
+    right = None if blank.kind == "split" else row.get("right", "")
+    if blank.kind != "split" and not right:
+        raise ConfigurationError(f"column right: {blank.kind} needs a second record", hint="Write source:key")
+    domain, left = row.get("domain", ""), row.get("left", "")
+    if not is_made:
+        return steward.of_records(home, blank.kind, domain, left, right, blank)
+    ends = steward.parse_key(left), steward.parse_key(right) if right else None
+    return steward.Wanted(domain, replace(blank, left=ends[0], right=ends[1]), is_made=True)
 
 
 def _acknowledged(row: Mapping[str, str], blank: Ruling) -> steward.Wanted:
-    ruling = replace(
-        blank,
-        kind="acknowledge",
-        left=steward.parse_key(row.get("left", "")),
-        case=row.get("case_id", ""),
-        value=row.get("value", ""),
-    )
-    return steward.Wanted(row.get("domain", ""), ruling)
+    with _column("left"):
+        left = steward.parse_key(row.get("left", ""))
+    case, value = row.get("case_id", "").strip(), row.get("value", "")
+    if not case or not value:
+        raise ConfigurationError(
+            "columns case_id, value: acknowledge needs the case and its reason, as exported", hint="Of a case: accept"
+        )
+    known = replace(blank, kind="acknowledge", left=left, case=case, value=value)
+    return steward.Wanted(row.get("domain", ""), known, is_made=True)
 
 
-def _override(home: Path, row: Mapping[str, str], blank: Ruling) -> steward.Wanted:
+def _override(home: Path, row: Mapping[str, str], blank: Ruling, is_made: bool) -> steward.Wanted:
     """An override; the guard of an exported decision is kept, a new one gets what is said now."""
     domain, record = row.get("domain", ""), row.get("left", "")
-    wanted = steward.of_value(home, domain, record, row.get("attribute", ""), row.get("value", ""), None, blank)
-    if not row.get("expect_record"):
-        return wanted
-    expect = Expected(*steward.parse_key(row["expect_record"]), row.get("expect_value") or None)
-    return steward.Wanted(wanted.domain, replace(wanted.ruling, expect=expect))
+    attribute, value = row.get("attribute", ""), row.get("value", "")
+    if not is_made:
+        return steward.of_value(home, domain, record, attribute, value, None, blank)
+    stated, told = steward.told_value(domain, attribute, value)
+    guard = row.get("expect_record", "")
+    expect = Expected(*steward.parse_key(guard), row.get("expect_value") or None) if guard else None
+    made = replace(blank, kind="override", attribute=stated, value=told, expect=expect)
+    return steward.Wanted(domain, replace(made, left=steward.parse_key(record)), is_made=True)

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import getpass
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +24,11 @@ from rich.console import Console
 from assets.decided import proposal, ruling_of, rulings_of
 from assets.settings import load_settings, package_root
 from connectors.errors import ConfigurationError
-from mastering.decisions import Expected, Key, Ruling
+from mastering.decisions import KINDS, Expected, Key, Ruling
 from mastering.rules import DomainRules, load_domains
 from mastering.stewardship import checked_value
 from pipelines.quarantine import line, opened
+from pipelines.standing import contradicted, gist, in_force, overruled, set_aside
 from store.control import Control, Decision, Proposal
 from store.query import run_query
 
@@ -33,6 +37,8 @@ _CASE = (
     "spend_amount, open_order_lines, first_seen"
 )
 _LIST = "`concord steward list` shows the open cases"
+_DECISIONS = "`concord steward list --decisions` shows those in force"
+CASE_KINDS = ("vetoed_match", "ask", "poisoned_identifier", "key_reused", "contested_value")
 _UNDONE = "Decide again: what was taken back comes into force by a new decision only"
 
 
@@ -56,15 +62,27 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A decision that is to be made, as far as a person has said it."""
+    """A decision that is to be made, as far as a person has said it. `is_made`: it was made before, elsewhere."""
 
     domain: str
     ruling: Ruling
+    is_made: bool = False
 
 
 def home_of(home: Path | None) -> Path:
     """The folder of state that is meant."""
     return load_settings(None, home).home
+
+
+@contextmanager
+def control_of(home: Path) -> Iterator[Control]:
+    """The control database of a home that has one. Raises ConfigurationError elsewhere: mistyped is not empty."""
+    if "CONCORD_CONTROL_URL" not in os.environ and not (home / "control.sqlite").exists():
+        raise ConfigurationError(
+            "nothing was synced or decided here yet", location=str(home), hint="Run `concord sync`, or give --home"
+        )
+    with Control.open_home(home) as control:
+        yield control
 
 
 def login(who: str | None) -> str:
@@ -77,10 +95,16 @@ def login(who: str | None) -> str:
 
 def domain_rules(domain: str) -> DomainRules:
     """Rules of a domain. Raises ConfigurationError for one that is not there."""
-    rules = load_domains(package_root() / "mastering" / "domains")
+    rules = _domains(package_root() / "mastering" / "domains")
     if domain not in rules:
         raise ConfigurationError(f"there is no domain {domain!r}", hint=f"Domains: {', '.join(rules)}")
     return rules[domain]
+
+
+@cache
+def _domains(folder: Path) -> dict[str, DomainRules]:
+    """Read once: a file of decisions asks for them at every line."""
+    return load_domains(folder)
 
 
 def parse_key(text: str) -> Key:
@@ -115,10 +139,15 @@ def _case(row: Sequence[Any]) -> Case:
 
 def find_case(home: Path, case_id: str) -> Case:
     """The case of an id. Raises ConfigurationError where none is open."""
-    found = cases(home, "case_id = ?", case_id.strip())
-    if not found:
+    return the_case(case_id, {case.case_id: case for case in cases(home, "case_id = ?", case_id.strip())})
+
+
+def the_case(case_id: str, found: Mapping[str, Case]) -> Case:
+    """The case of an id among open ones. Raises ConfigurationError where it is none of them."""
+    case = found.get(case_id.strip())
+    if case is None:
         raise ConfigurationError(f"there is no open case {case_id!r}", hint=_LIST)
-    return found[0]
+    return case
 
 
 def print_list(
@@ -126,16 +155,17 @@ def print_list(
 ) -> None:
     """Open cases, or decisions in force."""
     folder = home_of(home)
-    with Control.open_home(folder) as control:
-        made = control.decisions(domain)
+    if domain is not None:
+        domain_rules(domain)
+    _known_kind(kind, KINDS if decisions else CASE_KINDS)
+    with control_of(folder) as control:
+        made = [one for one in control.decisions(domain) if one.kind in KINDS]
     if decisions:
-        shown = [one for one in made if kind in (None, one.kind)]
-        for one in shown[-limit:]:
-            line(out, decision_line(one))
-        return line(out, f"{len(shown)} decisions in force")
+        return _print_decisions(made, kind, limit, out)
     found = cases(folder, "domain = coalesce(?, domain) AND kind = coalesce(?, kind)", domain, kind)
+    waiting = _waiting(folder, made)
     for case in found[:limit]:
-        line(out, f"\n{case.case_id}  {case.domain}  {case.kind}{_waiting(case, made)}", style="bold")
+        line(out, f"\n{case.case_id}  {case.domain}  {case.kind}{_waits(case, waiting)}", style="bold")
         line(out, f"  about   {_about(case)}")
         line(out, f"  why     {case.reason}")
         line(out, f"  worth   {case.spend} spent, {case.open_orders} open order lines")
@@ -147,19 +177,49 @@ def _about(case: Case) -> str:
     return " and ".join(ends) + (f", {case.attribute}" if case.attribute else "")
 
 
-def _waiting(case: Case, made: Sequence[Decision]) -> str:
-    """Whether a decision on it is made and only waits for the next sync."""
-    for one in rulings_of(made):
-        ends = {one.left, one.right}
-        if one.case == case.case_id or (case.right and ends == {case.left, case.right}):
-            return f"  (decision {one.id} by {one.who} waits for the next sync)"
+def _known_kind(kind: str | None, known: Sequence[str]) -> None:
+    if kind is not None and kind not in known:
+        raise ConfigurationError(f"there is no kind {kind!r}", hint=f"Kinds: {', '.join(known)}")
+
+
+def _print_decisions(made: Sequence[Decision], kind: str | None, limit: int, out: Console) -> None:
+    """Decisions in force, the newest last; of one that newer ones contradict, by which."""
+    without = overruled(made)
+    shown = [one for one in made if kind in (None, one.kind)]
+    for one in shown[max(0, len(shown) - max(0, limit)) :]:
+        by = without.get((one.domain, one.id))
+        line(out, decision_line(one) + ("" if by is None else f"  ({contradicted(one.id, by)})"))
+    line(out, f"{len(shown)} decisions in force")
+
+
+def _waiting(home: Path, made: Sequence[Decision]) -> list[Decision]:
+    """Decisions that readers do not see the effect of yet, the newest first."""
+    last = run_query(home, "SELECT coalesce(max(decision_id), 0) FROM ops.decision", 1).rows[0][0]
+    return [one for one in reversed(made) if one.id > int(str(last))]
+
+
+def _waits(case: Case, waiting: Sequence[Decision]) -> str:
+    """The decision on a case that only waits for the next sync."""
+    for one in waiting:
+        said = ruling_of(one)
+        if one.domain == case.domain and (said.case == case.case_id or _about_case(said, case)):
+            return f"  (decision {one.id} by {one.who}, {one.kind}, waits for the next sync)"
     return ""
+
+
+def _about_case(said: Ruling, case: Case) -> bool:
+    """Whether a decision is about the two records, or the one record and attribute, of a case."""
+    if case.right is not None:
+        return {said.left, said.right} == {case.left, case.right}
+    stated = _stated(domain_rules(case.domain), case.attribute) if case.attribute else None
+    return stated is not None and (said.left, said.attribute) == (case.left, stated)
 
 
 def decision_line(one: Decision) -> str:
     """A decision in one line."""
     said = ruling_of(one)
     about = " and ".join(key_text(key) for key in (said.left, said.right) if key)
+    about = f"of decision {one.supersedes}" if one.kind == "undo" else about
     value = f" {said.attribute} = {said.value}" if said.kind == "override" else ""
     return f"{one.id}  {one.ts:%Y-%m-%d %H:%M} UTC  {one.who}  {one.domain} {one.kind} {about}{value}: {one.reason}"
 
@@ -183,30 +243,47 @@ def print_one(home: Path | None, an_id: str, out: Console) -> None:
 
 
 def _print_evidence(case: Case, out: Console) -> None:
-    sides = case.evidence["sides"] if isinstance(case.evidence, dict) and "sides" in case.evidence else case.evidence
-    if not isinstance(sides, list) or (case.right is None and case.kind != "key_reused"):
-        return line(out, f"evidence {json.dumps(case.evidence, ensure_ascii=False)}")
-    for row in sides:
+    told = case.evidence if isinstance(case.evidence, dict) else {"sides": case.evidence}
+    for name, points in (told.get("matcher") or {}).items():
+        line(out, f"bits     {points:+.1f} {name}")
+    if case.kind == "contested_value":
+        line(out, f"stands   {_said(told['published'])}")
+        for other in told["others"]:
+            line(out, f"against  {_said(other)}")
+        return
+    for row in told["sides"]:
+        if case.kind == "poisoned_identifier":
+            line(out, f"  {_said(row)}")
+            continue
         sign = "=" if row["left"] == row["right"] else " "
         line(out, f"  {sign} {row['attribute']:<22} {row['left'] or '-':<40} {row['right'] or '-'}")
 
 
+def _said(one: Mapping[str, Any]) -> str:
+    """A record and what it says."""
+    return f"{one['source']}:{one['key']}  {one['value']}"
+
+
 def _print_decision(home: Path, number: int, out: Console) -> None:
-    with Control.open_home(home) as control:
+    with control_of(home) as control:
         every = control.decisions(include_superseded=True)
     found = [one for one in every if one.id == number]
     if not found:
-        raise ConfigurationError(f"there is no decision {number}", hint="`concord steward list --decisions` shows them")
+        raise ConfigurationError(f"there is no decision {number}", hint=_DECISIONS)
     line(out, decision_line(found[0]))
     line(out, f"what     {json.dumps(dict(found[0].payload), ensure_ascii=False, sort_keys=True)}")
     line(out, f"hash     {found[0].hash}")
-    for later in (one for one in every if one.supersedes == number):
-        line(out, f"no longer in force: {decision_line(later)}")
+    later = [one for one in every if one.supersedes == number]
+    for one in later:
+        line(out, f"no longer in force: {decision_line(one)}")
+    by = overruled(in_force(every)).get((found[0].domain, number))
+    if by is not None and not later:
+        line(out, f"without effect: {contradicted(number, by)}")
 
 
 def run_verify(home: Path | None, out: Console) -> None:
     """Check the chain; raises BrokenChain."""
-    with Control.open_home(home_of(home)) as control:
+    with control_of(home_of(home)) as control:
         line(out, f"{control.verify_decisions()} decisions, none edited, removed or put in")
 
 
@@ -243,7 +320,7 @@ def of_case(case: Case, accepted: bool, reason: str, who: str) -> Wanted:
         raise ConfigurationError(
             f"a {case.kind} has no second record that could be refused", key=case.case_id, hint=hint
         )
-    if case.kind != "contested_value":
+    if case.kind != "contested_value" or _is_secret(case):
         known = replace(fresh, kind="acknowledge", left=case.left, case=case.case_id, value=case.reason)
         return Wanted(case.domain, known)
     published = case.evidence["published"]
@@ -256,6 +333,13 @@ def of_case(case: Case, accepted: bool, reason: str, who: str) -> Wanted:
         expect=Expected(published["source"], published["key"], published["value"]),
     )
     return Wanted(case.domain, stands)
+
+
+def _is_secret(case: Case) -> bool:
+    """Whether the value of a case is kept as a hash only: nobody can write it down, so it is known or not."""
+    rules = domain_rules(case.domain)
+    one = rules.identifiers.get(_stated(rules, str(case.attribute)))
+    return one is not None and one.secret
 
 
 def blank(who: str, reason: str) -> Ruling:
@@ -298,20 +382,39 @@ def of_records(home: Path, kind: str, domain: str, left: str, right: str | None,
     for key in (other,) if kind == "rekey" else (one, other):
         if key is not None:
             golden_id(home, domain, key)
+    if kind == "rekey":
+        _was_there(home, domain, one)
     return Wanted(domain, replace(base, kind=kind, left=one, right=other))
+
+
+def _was_there(home: Path, domain: str, key: Key) -> None:
+    """Raises ConfigurationError unless there ever was such a record: a mistyped old key would follow nothing."""
+    with control_of(home) as control:
+        known = control.ledger.knows(domain, *key)
+    if not known and _published_id(home, domain, key) is None:
+        raise ConfigurationError(
+            f"there never was a {domain} {key_text(key)}", hint="Write the old key first, then the one it has now"
+        )
 
 
 def golden_id(home: Path, domain: str, key: Key) -> int:
     """Golden id of a published record. Raises ConfigurationError where there is no such record."""
-    bridge = f"conformed.bridge_{domain}_xref"
-    sql = f"SELECT {domain}_sk FROM {bridge} WHERE source_system = ? AND source_key = ? AND _is_current"
-    found = run_query(home, sql, 1, parameters=key).rows
-    if not found:
+    found = _published_id(home, domain, key)
+    if found is None:
         raise ConfigurationError(
             f"there is no {domain} {key_text(key)}",
             hint=f'`concord query "SELECT source_system, source_key FROM conformed.bridge_{domain}_xref"` lists them',
         )
-    return int(str(found[0][0]))
+    return found
+
+
+def _published_id(home: Path, domain: str, key: Key) -> int | None:
+    sql = (
+        f"SELECT {domain}_sk FROM conformed.bridge_{domain}_xref"
+        " WHERE source_system = ? AND source_key = ? AND _is_current"
+    )
+    found = run_query(home, sql, 1, parameters=key).rows
+    return int(str(found[0][0])) if found else None
 
 
 def run_override(
@@ -337,19 +440,35 @@ def of_value(
 ) -> Wanted:
     """An override, checked, with what the source says now as its guard."""
     rules, key = domain_rules(domain), parse_key(record)
-    stated = _stated(rules, attribute)
-    with duckdb.connect() as con:
-        told, fault = checked_value(con, rules, stated, value)
-    if fault is not None:
-        raise ConfigurationError(
-            f"{attribute} cannot be {value!r}: {fault}", hint=f"See mastering/domains/{domain}.yml"
-        )
+    stated, told = told_value(domain, attribute, value)
+    refers = rules.attributes[stated].references if stated in rules.attributes else None
+    if refers is not None:
+        golden_id(home, refers, (key[0], told))
     guard = _said_now(home, domain, key, rules.published.get(stated, stated))
     if expect is not None and expect != (guard.value or ""):
         raise ConfigurationError(
             f"{attribute} of {record} is {guard.value or 'nothing'!r} and not {expect!r}", hint="Look at it again"
         )
     return Wanted(domain, replace(base, kind="override", left=key, attribute=stated, value=told, expect=guard))
+
+
+def told_value(domain: str, attribute: str, value: str) -> tuple[str, str]:
+    """An attribute as the domain file names it, and a value as it is written down. Raises ConfigurationError where
+    there is no such attribute, or it cannot have the value."""
+    rules = domain_rules(domain)
+    stated = _stated(rules, attribute)
+    told, fault = checked_value(_scratch(), rules, stated, value)
+    if fault is not None:
+        known = stated in rules.survivable
+        hint = f"See mastering/domains/{domain}.yml" if known else f"What can be: {', '.join(rules.survivable)}"
+        raise ConfigurationError(f"{attribute} cannot be {value!r}: {fault}", hint=hint)
+    return stated, told
+
+
+@cache
+def _scratch() -> duckdb.DuckDBPyConnection:
+    """A database of nothing, to type values in."""
+    return duckdb.connect()
 
 
 def _said_now(home: Path, domain: str, key: Key, column: str) -> Expected:
@@ -364,8 +483,8 @@ def _said_now(home: Path, domain: str, key: Key, column: str) -> Expected:
     source, source_key, value, delivery, losers = found[0]
     if delivery is not None:
         return Expected(str(source), str(source_key), str(value))
-    said = json.loads(str(losers))
-    return Expected(said[0]["source"], said[0]["key"], said[0]["value"]) if said else Expected(*key, None)
+    told = json.loads(str(losers))
+    return Expected(told[0]["source"], told[0]["key"], told[0]["value"]) if told else Expected(*key, None)
 
 
 def run_undo(
@@ -373,64 +492,79 @@ def run_undo(
 ) -> None:
     """Take a decision back by a new one."""
     base = blank(login(who), reason)
-    with Control.open_home(home_of(home)) as control:
+    with control_of(home_of(home)) as control:
+        control.verify_decisions()
         made = {one.id: one for one in control.decisions(include_superseded=True)}
-        in_force = {one.id for one in control.decisions()}
-        if number not in in_force or made[number].kind == "undo":
-            state = "is an undo" if number in in_force else "is not in force" if number in made else "does not exist"
-            raise ConfigurationError(f"decision {number} {state}", hint=_UNDONE if number in made else _LIST)
+        standing = {one.id for one in control.decisions()}
+        if number not in standing or made[number].kind == "undo":
+            state = "is an undo" if number in standing else "is not in force" if number in made else "does not exist"
+            raise ConfigurationError(f"decision {number} {state}", hint=_UNDONE if number in made else _DECISIONS)
         taken = made[number]
         if not dry_run:
             undo = Proposal(base.who, taken.domain, "undo", {"undoes": number}, base.reason, number)
             [done] = control.decide_all([undo])
             line(out, f"decision {done.id}: decision {number} is taken back; `concord sync` applies it")
             return
-    left = [one for one in made.values() if one.id in in_force - {number} and one.domain == taken.domain]
+    left = [one for one in made.values() if one.id in standing - {number} and one.domain == taken.domain]
     print_effects(network, home, {taken.domain: rulings_of(left)}, out)
 
 
 def decide(network: str | None, home: Path | None, wanted: Sequence[Wanted], dry_run: bool, out: Console) -> None:
     """Write the decisions that are not in force already, or show what they would do."""
-    with Control.open_home(home_of(home)) as control:
-        in_force = control.decisions()
-        fresh = [one for one in wanted if not _already(one, in_force, out)]
+    with control_of(home_of(home)) as control:
+        control.verify_decisions()
+        standing = control.decisions()
+        fresh = _not_yet(home_of(home), wanted, standing, out)
         if not dry_run:
-            for made in control.decide_all([proposal(one.domain, one.ruling) for one in fresh]):
-                line(out, f"decision {decision_line(made)}")
+            made = control.decide_all([proposal(one.domain, one.ruling) for one in fresh])
+            for one in made:
+                line(out, f"decision {decision_line(one)}")
+            _say_overruled(standing, made, out)
     if dry_run:
-        print_effects(network, home, _as_if(in_force, fresh), out)
+        print_effects(network, home, _as_if(standing, fresh), out)
     elif fresh:
         line(out, "`concord sync` applies and publishes it")
 
 
-def _as_if(in_force: Sequence[Decision], fresh: Sequence[Wanted]) -> dict[str, list[Ruling]]:
+def _not_yet(home: Path, wanted: Sequence[Wanted], standing: Sequence[Decision], out: Console) -> list[Wanted]:
+    """Of the decisions those that none in force says already, each once.
+
+    What newer decisions have set aside is said anew: who rejects a pair and then accepts it again means it. Decisions
+    that were made elsewhere keep their order, whatever they say twice.
+    """
+    known = {gist(one.domain, ruling_of(one)): one for one in standing}
+    repeated = [(one.domain, one.ruling) for one in wanted if not one.is_made and gist(one.domain, one.ruling) in known]
+    anew = set_aside(repeated, standing, lambda domain, key: _published_id(home, domain, key))
+    fresh: list[Wanted] = []
+    taken: set[object] = set()
+    for one in wanted:
+        what = gist(one.domain, one.ruling)
+        if what in known and what not in anew:
+            line(out, f"already decided: {decision_line(known[what])}")
+        elif one.is_made or what not in taken:
+            fresh.append(one)
+        taken.add(what)
+    return fresh
+
+
+def _say_overruled(standing: Sequence[Decision], made: Sequence[Decision], out: Console) -> None:
+    """Which earlier decisions are without effect from now on, so that nobody is surprised by a finding."""
+    before, after = overruled(standing), overruled([*standing, *made])
+    for one in (*standing, *made):
+        by = after.get((one.domain, one.id))
+        if by is not None and by != before.get((one.domain, one.id)):
+            line(out, f"without effect now: {decision_line(one)}: {contradicted(one.id, by)}; `undo` one of them")
+
+
+def _as_if(standing: Sequence[Decision], fresh: Sequence[Wanted]) -> dict[str, list[Ruling]]:
     """Domain -> decisions as they would be."""
-    last = max([0, *(one.id for one in in_force)])
+    last = max([0, *(one.id for one in standing)])
     told = [(one.domain, replace(one.ruling, id=last + n)) for n, one in enumerate(fresh, start=1)]
     domains = {domain for domain, _ in told}
     return {
-        domain: rulings_of(one for one in in_force if one.domain == domain) + [r for d, r in told if d == domain]
+        domain: rulings_of(one for one in standing if one.domain == domain) + [r for d, r in told if d == domain]
         for domain in domains
     }
-
-
-def _already(wanted: Wanted, in_force: Sequence[Decision], out: Console) -> bool:
-    """Whether a decision in force says just this."""
-    for one in in_force:
-        if (
-            one.domain == wanted.domain
-            and one.kind == wanted.ruling.kind
-            and _essence(ruling_of(one)) == _essence(wanted.ruling)
-        ):
-            line(out, f"already decided: {decision_line(one)}")
-            return True
-    return False
-
-
-def _essence(one: Ruling) -> tuple[object, ...]:
-    """What a decision says; of two records that are one, or are not, in either order."""
-    ends: object = frozenset({one.left, one.right}) if one.kind in ("same", "different") else (one.left, one.right)
-    return one.kind, ends, one.attribute, one.value, one.case
 
 
 # -- what it would do ------------------------------------------------------------------------------------------
@@ -452,6 +586,8 @@ def print_diff(network: str | None, home: Path | None, folder: Path, out: Consol
     from assets.preview import preview
     from assets.session import DOMAIN_ORDER
 
+    if not folder.is_dir():
+        raise ConfigurationError(f"there is no folder {folder}", hint="Copy mastering/domains there and change it")
     missing = set(DOMAIN_ORDER) - set(load_domains(folder))
     if missing:
         raise ConfigurationError(

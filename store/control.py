@@ -348,11 +348,6 @@ class Control:
                 )
             )
 
-    def decision_head(self) -> str:
-        """Hash of the last decision: what a publication says that it takes account of."""
-        with self.read() as con:
-            return _head(con)[1]
-
     def publications(self) -> pa.Table:
         """Every publication, oldest first: version, published_ts, content_hash, run_id, decision_head."""
         return self._table(sa.select(_publication).order_by(_publication.c.version), _PUBLICATIONS)
@@ -400,12 +395,15 @@ class Control:
         with self.read() as con:
             return [_as_decision(dict(row)) for row in con.execute(query).mappings()]
 
-    def decision_table(self) -> pa.Table:
-        """Every decision ever made, as `ops.decision` publishes them: who, what, why, and what took its place."""
+    def decision_table(self, until: int | None = None) -> pa.Table:
+        """Decisions as `ops.decision` publishes them: who, what, why, and what took its place; every one ever made, or
+        those up to number `until`, as they stood then."""
         later = _decision.alias()
+        last = sa.literal(until) if until is not None else sa.select(sa.func.max(_decision.c.id)).scalar_subquery()
         query = (
             sa.select(_decision, later.c.id.label("superseded_by"))
-            .outerjoin(later, later.c.supersedes == _decision.c.id)
+            .outerjoin(later, sa.and_(later.c.supersedes == _decision.c.id, later.c.id <= last))
+            .where(_decision.c.id <= last)
             .order_by(_decision.c.id)
         )
         with self.read() as con:
@@ -547,6 +545,15 @@ class Ledger:
         query = sa.select(columns.source_system, columns.source_key, columns.sk).where(columns.domain == domain)
         with self._control.read() as con:
             return _members_table(con.execute(query.order_by(columns.source_system, columns.source_key)).all())
+
+    def knows(self, domain: str, source_system: str, source_key: str) -> bool:
+        """Whether this source record ever had an id."""
+        columns = _golden_member.c
+        query = sa.select(columns.sk).where(
+            columns.domain == domain, columns.source_system == source_system, columns.source_key == source_key
+        )
+        with self._control.read() as con:
+            return con.execute(query).first() is not None
 
     def seeds(self, domain: str, after: int = 0) -> pa.Table:
         """source_system, source_key, sk of the seed of every id greater than `after`, in the order of the ids."""

@@ -14,6 +14,7 @@ import threading
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -131,7 +132,8 @@ def run_query(
 
     Raises QueryRefused: not exactly one statement, an error in it, a write, a reach outside, or more time than allowed.
     """
-    number, con = open_numbered(home, version)
+    held = _held.get()
+    number, con = held[1:] if held is not None and held[0] == home and version is None else open_numbered(home, version)
     try:
         with _refusals(con, timeout_seconds):
             if len(con.extract_statements(sql)) != 1:
@@ -140,7 +142,8 @@ def run_query(
             described = answer.description or []
             rows = answer.fetchmany(max_rows + 1)
     finally:
-        con.close()
+        if held is None or con is not held[2]:
+            con.close()
     return QueryResult(
         number,
         tuple(str(column[0]) for column in described),
@@ -148,6 +151,22 @@ def run_query(
         tuple(tuple(row) for row in rows[:max_rows]),
         len(rows) > max_rows,
     )
+
+
+#: The store that is held open: home, version, connection.
+_held: ContextVar[tuple[Path, int, duckdb.DuckDBPyConnection] | None] = ContextVar("held", default=None)
+
+
+@contextmanager
+def held_open(home: Path) -> Iterator[None]:
+    """Queries on the current version of a home share one connection: opening it costs more than a small query does."""
+    number, con = open_numbered(home, None)
+    token = _held.set((home, number, con))
+    try:
+        yield
+    finally:
+        _held.reset(token)
+        con.close()
 
 
 @contextmanager

@@ -119,7 +119,20 @@ def test_mistakes_are_one_clear_line(home: Home) -> None:
         (("split", "item", "legacy_erp:none", "--reason", "x"), "there is no item legacy_erp:none"),
         (("split", "colour", "legacy_erp:1", "--reason", "x"), "there is no domain 'colour'"),
         (("split", "item", "1", "--reason", "x"), "'1' is no record"),
-        (("undo", "77", "--reason", "x"), "decision 77 does not exist"),
+        (("undo", "77", "--reason", "x"), "decision 77 does not exist. `concord steward list --decisions`"),
+        (("list", "--domain", "itm"), "there is no domain 'itm'"),
+        (("list", "--kind", "asks"), "there is no kind 'asks'"),
+        (("verify", "--home", "/nowhere/else"), "nothing was synced or decided here yet"),
+        (("list", "--decisions", "--home", "/nowhere/else"), "nothing was synced or decided here yet"),
+        (("rekey", "supplier", "legacy_erp:none", "legacy_erp:V1001", "--reason", "x"), "there never was a supplier"),
+        (
+            ("override", "supplier", "legacy_erp:V1001", "parent_supplier_key", "none", "--reason", "x"),
+            "there is no supplier legacy_erp:none",
+        ),
+        (
+            ("override", "supplier", "legacy_erp:V1001", "edi_party", "1|2", "--reason", "x"),
+            "What can be: supplier_no, legal_name",
+        ),
         (("override", "supplier", "legacy_erp:V1001", "onboarded_date", "soon", "--reason", "x"), "not exactly a DATE"),
         (
             ("override", "supplier", "legacy_erp:V1001", "legal_name", "B", "--expect", "C", "--reason", "x"),
@@ -143,12 +156,20 @@ def ended(home: Home, *words: str) -> str:
     return told.getvalue()
 
 
-def test_an_edited_decision_is_found(home: Home, tmp_path: Path) -> None:
+def test_an_edited_decision_is_found_and_nothing_is_published_under_it(home: Home, tmp_path: Path) -> None:
     copy = Home(tmp_path / "copy", env=home.env)
-    copy.path.mkdir()
+    shutil.copytree(home.path, copy.path, symlinks=True)
     copy.run("steward", "verify")
+    before = copy.content_hash
+    copy.run("steward", "override", "supplier", "legacy_erp:V1001", "legal_name", "B", "--reason", "letterhead")
     with sqlite3.connect(copy.path / "control.sqlite") as con:
         con.execute("DROP TRIGGER decision_no_update")
-        row = [1, "2026-01-01 00:00:00.000000", "kim", "item", "split", "{}", "x", None, "0" * 64, "1" * 64]
-        con.execute(f"INSERT INTO decision VALUES ({', '.join('?' * len(row))})", row)
-    assert "decision 1 was edited" in copy.run("steward", "verify", check=1).stderr
+        con.execute("UPDATE decision SET payload = replace(payload, '\"B\"', '\"C\"')")
+    for words in (
+        ("steward", "verify"),
+        ("steward", "override", "supplier", "legacy_erp:V1001", "status", "active", "--reason", "x"),
+        ("sync",),
+    ):
+        done = copy.run(*words, check=1)
+        assert "was edited, removed or put in" in done.stderr + done.stdout, words
+    assert copy.content_hash == before

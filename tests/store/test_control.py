@@ -283,5 +283,9 @@ def test_the_table_of_decisions_says_what_took_the_place_of_what(either: Control
     assert table["decision_id"].to_pylist() == [1, 2, 3]
     assert table["superseded_by"].to_pylist() == [3, None, None]
     assert table["supersedes"].to_pylist() == [None, None, 1]
+    as_it_stood = either.decision_table(2)
+    assert as_it_stood["decision_id"].to_pylist() == [1, 2]
+    assert as_it_stood["superseded_by"].to_pylist() == [None, None]
+    assert either.decision_table(0).num_rows == 0
     assert table["what"].to_pylist()[0] == '{"left": ["erp", "\\u00e4"]}'
     assert either.decide_all([]) == []
