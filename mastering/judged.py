@@ -28,10 +28,35 @@ class Judged:
     alone: Mask
 
     def also_apart(self, pairs: Facts) -> Judged:
-        """With further pairs that are not one, except those that a person says are."""
+        """With further pairs that are not one, except those that a person says are.
+
+        Nor are those that follow from what the person answered: of a record that contradicts its own group, whoever
+        does not contradict the member that it contradicts. The group would else be torn from what its members are.
+        """
         free = self.whole[pairs.record] != self.whole[pairs.value]
+        if not free.all():
+            free &= ~_answered(pairs, ~free)
         record = np.concatenate([self.apart.record, pairs.record[free]])
         return replace(self, apart=Facts(record, np.concatenate([self.apart.value, pairs.value[free]])))
+
+
+def _answered(pairs: Facts, within: Mask) -> Mask:
+    """Per pair: whether one of its records contradicts a member of its group (`within`) whom the other does not."""
+    ends = list(zip(pairs.record.tolist(), pairs.value.tolist(), strict=True))
+    told = {*ends, *((other, one) for one, other in ends)}
+    odd: dict[int, set[int]] = {}
+    for (one, other), is_within in zip(ends, within.tolist(), strict=True):
+        if is_within:
+            odd.setdefault(one, set()).add(other)
+            odd.setdefault(other, set()).add(one)
+    return np.array(
+        [
+            any((peer, other) not in told for peer in odd.get(one, ()))
+            or any((peer, one) not in told for peer in odd.get(other, ()))
+            for one, other in ends
+        ],
+        dtype=np.bool_,
+    )
 
 
 Link = Callable[[Sequence[Facts], Sequence[Facts], Facts | None, Facts], Ints]

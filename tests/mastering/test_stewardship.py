@@ -322,3 +322,39 @@ def test_rules_that_nobody_uses_are_findings() -> None:
     assert "identifiers.ndc" in found
     assert "identifiers.gtin" not in found
     assert "survivorship.default 1" not in found
+
+
+# -- a same in spite of sizes --------------------------------------------------------------------------------
+
+TWENTY = {"description": "CEFTRIAXONE POWDER, 20 MG", "mfr_part_no": "NOR-4097-05"}
+TEN = {"description": "10 mg ceftriaxone powder", "mfr_part_no": "NOR409700"}
+
+
+def test_a_same_in_spite_of_sizes_joins_the_record_to_all_of_the_golden_record() -> None:
+    """Who says that one of three is the odd one, too, does not mean that the three are no longer one."""
+    world = World().say("item", "erp", "1", gtin=gtin(1), **TWENTY).say("item", "north", "a", gtin=gtin(1), **TWENTY)
+    world.say("item", "south", "s", gtin=gtin(1), **TWENTY).say("item", "dc", "x", gtin=gtin(1), **TEN)
+    world.run("item")
+    assert world.groups("item") == {group("erp/1", "north/a", "south/s"), group("dc/x")}
+    world.decide("item", "same", "erp/1", "dc/x")
+    world.run("item")
+    assert world.groups("item") == {group("erp/1", "north/a", "south/s", "dc/x")}
+
+
+def test_what_is_of_a_third_size_is_still_another_thing() -> None:
+    world = World().say("item", "erp", "1", gtin=gtin(1), **TWENTY).say("item", "dc", "x", gtin=gtin(1), **TEN)
+    world.decide("item", "same", "erp/1", "dc/x")
+    world.say("item", "south", "s", gtin=gtin(1), description="ceftriaxone powder 15 mg", mfr_part_no="NOR-4097-03")
+    world.run("item")
+    assert world.groups("item") == {group("erp/1", "dc/x"), group("south/s")}
+
+
+def test_a_same_in_spite_of_sizes_joins_what_a_score_joined() -> None:
+    more = {"mfr_name": "Northfield Surgical, Co.", "base_uom": "EA"}
+    world = World().say("item", "erp", "1", **TWENTY, **more).say("item", "north", "a", **TWENTY, **more)
+    world.say("item", "dc", "x", **TEN, **more)
+    world.run("item")
+    assert world.groups("item") == {group("erp/1", "north/a"), group("dc/x")}
+    world.decide("item", "same", "erp/1", "dc/x")
+    world.run("item")
+    assert world.groups("item") == {group("erp/1", "north/a", "dc/x")}
