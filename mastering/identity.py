@@ -32,7 +32,7 @@ _FULL_SHARE, _FULL_RECORDS = 0.3, 1000
 _TABLES = (
     "i_identifier i_namespace i_scope i_key i_evidence i_evidence_new i_touched i_reach i_front i_more i_rec i_node"
     " i_veto i_cluster i_pointed i_pointed_veto i_cluster_veto"
-    " i_contradiction i_pointer i_attached i_placed i_golden i_xref i_xref_before i_edge i_label i_told"
+    " i_contradiction i_torn i_pointer i_attached i_placed i_golden i_xref i_xref_before i_edge i_label i_told"
 )
 
 
@@ -200,9 +200,13 @@ def _cluster(con: Connection, rules: DomainRules, names: Mapping[str, str], valu
     silent = [one.strength == "never" for one in rules.identifiers.values() if one.veto]
     contradicting = contradictions(con, rules, values)
     keep(con, "i_contradiction", pa.table({"rec": contradicting.record, "other": contradicting.value}))
-    judged = _judged(con, count).also_apart(contradicting)
+    judged = _judged(con, count, contradicting)
     linked = link_judged(partial(link, count), judged, levels, vetoes, silent, exclusive)
-    clusters = join_by_score(con, rules, linked, vetoes, exclusive, judged.apart, judged.alone, values)
+    placed = np.isin(linked.torn, linked.placed)
+    keep(con, "i_torn", pa.table({"rec": linked.torn, "is_placed": placed}))
+    clusters = join_by_score(
+        con, rules, linked.clusters, linked.vetoes, linked.exclusive, linked.apart, judged.alone, values
+    )
     keep(con, "i_cluster", pa.table({"rec": np.arange(count, dtype=np.int64), "cluster": clusters}))
     for step in (
         *("pointed", "judged_pointers", "refused_pointers", "pointed_vetoes", "cluster_vetoes", "attached"),
@@ -211,8 +215,8 @@ def _cluster(con: Connection, rules: DomainRules, names: Mapping[str, str], valu
         run(con, f"identity.{step}", names, values)
 
 
-def _judged(con: Connection, count: int) -> Judged:
-    """What people decided of the reached records (see `mastering.stewardship`)."""
+def _judged(con: Connection, count: int, unlike: Facts) -> Judged:
+    """What people decided of the reached records (see `mastering.stewardship`), beside what contradicts each other."""
     by_key = "INNER JOIN i_rec AS r ON g.source_system = r.source_system AND g.source_key = r.source_key"
     grouped = f"(SELECT r.rec, g.grp FROM i_group AS g {by_key} WHERE NOT r.is_reference)"
     whole = np.arange(count, dtype=np.int64)
@@ -228,7 +232,7 @@ def _judged(con: Connection, count: int) -> Judged:
     alone = np.zeros(count, dtype=np.bool_)
     lonely = f"SELECT r.rec, r.rec AS again FROM i_alone AS g {by_key} WHERE r.is_reference = ?"
     alone[_facts(con, lonely, False).record] = True
-    return Judged(whole, apart, alone)
+    return Judged(whole, apart, alone, unlike)
 
 
 def _facts(con: Connection, query: str, value: object) -> Facts:

@@ -262,19 +262,28 @@ INNER JOIN i_identifier AS i ON e.identifier = i.identifier
 WHERE e.domain = $domain AND i.veto AND e.fault IS NULL AND NOT e.is_poisoned
 
 -- :pointed
--- Clusters that the values of a reference record point to. Those of a record that stands alone point nowhere.
+-- Clusters that the values of a reference record point to. Those of a record that stands alone point nowhere; those of
+-- a torn one, of which one is a mistake, only where they are nobody else's.
 CREATE OR REPLACE TEMP TABLE i_pointed AS
-SELECT DISTINCT r.rec, c.cluster
-FROM i_node AS r
-INNER JOIN i_node AS n ON r.level = n.level AND r.value_no = n.value_no AND NOT n.is_reference
-INNER JOIN i_cluster AS c ON n.rec = c.rec
-WHERE
-    r.is_reference
-    AND n.rec NOT IN (
-        SELECT m.rec
-        FROM i_rec AS m
-        INNER JOIN i_alone AS a ON m.source_system = a.source_system AND m.source_key = a.source_key
-    )
+WITH pointed AS (
+    SELECT r.rec, c.cluster, bool_and(t.rec IS NOT NULL) AS is_torn
+    FROM i_node AS r
+    INNER JOIN i_node AS n ON r.level = n.level AND r.value_no = n.value_no AND NOT n.is_reference
+    INNER JOIN i_cluster AS c ON n.rec = c.rec
+    LEFT JOIN i_torn AS t ON n.rec = t.rec
+    WHERE
+        r.is_reference
+        AND n.rec NOT IN (
+            SELECT m.rec
+            FROM i_rec AS m
+            INNER JOIN i_alone AS a ON m.source_system = a.source_system AND m.source_key = a.source_key
+        )
+    GROUP BY r.rec, c.cluster
+)
+
+SELECT rec, cluster
+FROM pointed
+QUALIFY NOT is_torn OR bool_and(is_torn) OVER (PARTITION BY rec)
 
 -- :pointed_vetoes
 -- In steps, so that no order of joins can go through the identifier alone.
@@ -284,7 +293,7 @@ FROM i_pointed AS p
 INNER JOIN i_veto AS v ON p.rec = v.rec
 
 -- :cluster_vetoes
--- A cluster has at most one value of a veto.
+-- A cluster has at most one value of a veto, or several that a person made one.
 CREATE OR REPLACE TEMP TABLE i_cluster_veto AS
 SELECT DISTINCT c.cluster, v.identifier, v.value_no
 FROM i_veto AS v
@@ -293,12 +302,15 @@ INNER JOIN i_cluster AS c ON v.rec = c.rec
 -- :attached
 -- The one cluster that a reference record's values point to; none where they point to several or it is excluded.
 CREATE OR REPLACE TEMP TABLE i_attached AS
-WITH excluded AS (
-    SELECT DISTINCT p.rec, p.cluster
+WITH foreign_value AS (
+    SELECT p.rec, p.cluster, p.value_no
     FROM i_pointed_veto AS p
     INNER JOIN i_cluster_veto AS v ON p.cluster = v.cluster AND p.identifier = v.identifier
-    WHERE p.value_no <> v.value_no
-)
+    GROUP BY p.rec, p.cluster, p.identifier, p.value_no
+    HAVING count(*) FILTER (p.value_no = v.value_no) = 0
+),
+
+excluded AS (SELECT DISTINCT rec, cluster FROM foreign_value)
 
 SELECT
     p.rec,
@@ -473,7 +485,8 @@ WITH node AS (
     SELECT n.*, p.cluster, p.source_system, p.source_key
     FROM i_node AS n
     INNER JOIN i_placed AS p ON n.rec = p.rec
-    WHERE p.cluster IS NOT NULL
+    -- What a torn record says of itself no longer matters once a person has placed it.
+    WHERE p.cluster IS NOT NULL AND n.rec NOT IN (SELECT rec FROM i_torn WHERE is_placed)
 ),
 
 positive AS (

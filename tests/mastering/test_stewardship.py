@@ -358,3 +358,98 @@ def test_a_same_in_spite_of_sizes_joins_what_a_score_joined() -> None:
     world.decide("item", "same", "erp/1", "dc/x")
     world.run("item")
     assert world.groups("item") == {group("erp/1", "north/a", "dc/x")}
+
+
+# -- a same of records that others are one with ---------------------------------------------------------------
+
+
+def torn() -> World:
+    """Two items, each of three records, and a record with the number of the one and the GTIN of the other."""
+    world = World()
+    for number, of in (("N1", 1), ("N2", 2)):
+        world.say("item", "erp", number, gtin=gtin(of), network_item_no=number)
+        world.say("item", "north", number, gtin=gtin(of), network_item_no=number)
+        # The most senior record of the item says only its number.
+        world.say("item", "cloud", number, network_item_no=number)
+    return world.say("item", "south", "torn", gtin=gtin(2), network_item_no="N1")
+
+
+ONE = ("cloud/N1", "erp/N1", "north/N1")
+OTHER = ("cloud/N2", "erp/N2", "north/N2")
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "groups"),
+    [
+        ("cloud/N1", "south/torn", [(*ONE, "south/torn"), OTHER]),
+        ("erp/N1", "south/torn", [(*ONE, "south/torn"), OTHER]),
+        ("south/torn", "north/N2", [ONE, (*OTHER, "south/torn")]),
+        ("south/torn", "cloud/N2", [ONE, (*OTHER, "south/torn")]),
+        ("cloud/N1", "erp/N2", [(*ONE, *OTHER, "south/torn")]),
+    ],
+)
+def test_a_torn_record_goes_where_a_person_places_it_and_tears_nobody(
+    left: str, right: str, groups: list[tuple[str, ...]]
+) -> None:
+    world = torn()
+    world.run("item")
+    before = world.state("item", with_ids=True)
+    assert world.groups("item") == {group(*ONE), group(*OTHER), group("south/torn")}
+    decision = world.decide("item", "same", left, right)
+    world.run("item")
+    assert world.groups("item") == {group(*one) for one in groups}
+    # What it says of itself is no longer asked about.
+    assert world.findings("vetoed_match") == []
+    world.undo("item", decision)
+    world.run("item")
+    assert world.state("item", with_ids=True) == before
+
+
+def test_a_same_takes_along_what_each_of_the_two_is_one_with() -> None:
+    world = World().say("item", "erp", "1", gtin=gtin(1), network_item_no="N1")
+    world.say("item", "cloud", "c", network_item_no="N1").say("item", "suite", "s", network_item_no="N1")
+    world.say("item", "north", "a", gtin=gtin(2)).say("item", "south", "b", gtin=gtin(2))
+    world.decide("item", "same", "cloud/c", "north/a")
+    world.run("item")
+    assert world.groups("item") == {group("erp/1", "cloud/c", "suite/s", "north/a", "south/b")}
+
+
+def test_a_same_takes_nobody_along_of_whom_a_person_says_that_he_is_another() -> None:
+    world = World().say("item", "erp", "1", gtin=gtin(1)).say("item", "cloud", "c", gtin=gtin(1))
+    world.say("item", "north", "a", gtin=gtin(2))
+    world.decide("item", "different", "erp/1", "north/a")
+    world.decide("item", "same", "cloud/c", "north/a")
+    world.run("item")
+    assert world.groups("item") == {group("cloud/c", "north/a"), group("erp/1")}
+
+
+def test_what_a_score_joined_stays_where_a_same_makes_two_gtins_one() -> None:
+    more = {"mfr_name": "Northfield Surgical, Co.", "base_uom": "EA"}
+    world = World().say("item", "erp", "1", gtin=gtin(1), **TWENTY, **more).say("item", "north", "a", **TWENTY, **more)
+    world.say("item", "dc", "x", gtin=gtin(2), description="something else altogether")
+    world.run("item")
+    assert world.groups("item") == {group("erp/1", "north/a"), group("dc/x")}
+    world.decide("item", "same", "erp/1", "dc/x")
+    world.run("item")
+    assert world.groups("item") == {group("erp/1", "north/a", "dc/x")}
+
+
+def test_documents_point_to_an_item_of_which_a_person_says_that_it_has_two_gtins() -> None:
+    world = World().say("item", "erp", "1", gtin=gtin(1)).say("item", "north", "a", gtin=gtin(2))
+    world.decide("item", "same", "erp/1", "north/a")
+    world.say("item", "edi_hub", "d1", gtin=gtin(1)).say("item", "edi_hub", "d2", gtin=gtin(2))
+    world.run("item")
+    assert world.groups("item") == {group("erp/1", "north/a", "edi_hub/d1", "edi_hub/d2")}
+
+
+def test_documents_point_past_a_torn_record_to_the_item_whose_number_it_has() -> None:
+    world = torn().say("item", "edi_hub", "both", gtin=gtin(2), network_item_no="N2")
+    world.say("item", "edi_hub", "gtin", gtin=gtin(2)).say("item", "edi_hub", "number", network_item_no="N1")
+    world.say("item", "south", "torn", gtin=gtin(2), network_item_no="N1", ndc="0002-7597-01")
+    world.say("item", "edi_hub", "its own", ndc="00002759701")
+    world.run("item")
+    assert world.groups("item") == {
+        group(*ONE, "edi_hub/number"),
+        group(*OTHER, "edi_hub/both", "edi_hub/gtin"),
+        group("south/torn", "edi_hub/its own"),
+    }
