@@ -528,6 +528,7 @@ class SyncSession:
                 "dq_result": self.control.dq_results(),
                 "publication": self.control.publications(),
                 "decision": self.control.decision_table(last.id if last else 0),
+                "golden_redirect": self.control.ledger.redirect_table(),
             },
             decision_head=last.hash if last else GENESIS,
         )

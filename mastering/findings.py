@@ -17,7 +17,7 @@ from mastering.sqlfile import Connection, keep, run
 
 _TABLES = (
     "f_identifier f_unused f_settled f_alone f_vetoed f_moved f_orphaned f_duplicate f_identifying f_reused f_poisoned"
-    " f_finding f_case"
+    " f_contested f_finding f_case"
 )
 
 
@@ -38,7 +38,7 @@ def update_findings(
     values = {"domain": rules.domain, "at_least": reuse.at_least if reuse else 0}
     for step in (
         *("settled", "alone", "vetoed", "moved", "orphaned", duplicates),
-        *("wholly_other", "reused", "poisoned", "current", "cases"),
+        *("wholly_other", "reused", "poisoned", "contested", "current", "cases"),
     ):
         run(con, f"findings.{step}", names_of(rules), values)
     con.execute("DROP MACRO wholly_other")

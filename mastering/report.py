@@ -54,6 +54,11 @@ class DomainReport:
         asked = self.cases.get("ask", 0) + self.cases.get("vetoed_match", 0)
         return 1000 * asked / self.records if self.records else 0.0
 
+    @property
+    def queue_share(self) -> float:
+        """Open review cases of every kind, over records."""
+        return sum(self.cases.values()) / self.records if self.records else 0.0
+
 
 def _f1(precision: float, recall: float) -> float:
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0

@@ -38,11 +38,11 @@ def run_report(home: Path, truth: Path | None, out: Console) -> None:
 
 
 def _print_clusters(reports: Sequence[DomainReport], out: Console) -> None:
-    table = _table("identity", "domain", "records", "golden", "by score", "cases", "asked per 1,000")
+    table = _table("identity", "domain", "records", "golden", "by score", "cases", "asked per 1,000", "queue")
     for one in reports:
         cases = ", ".join(f"{kind} {count:,}" for kind, count in one.cases.items()) or "0"
-        figures = (f"{one.records:,}", f"{one.golden:,}", f"{one.by_score:,}", cases, f"{one.asked_per_thousand:.1f}")
-        table.add_row(one.domain, *figures)
+        asked, queue = f"{one.asked_per_thousand:.1f}", f"{one.queue_share:.2%}"
+        table.add_row(one.domain, f"{one.records:,}", f"{one.golden:,}", f"{one.by_score:,}", cases, asked, queue)
     out.print(table)
 
 

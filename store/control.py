@@ -563,6 +563,18 @@ class Ledger:
         with self._control.read() as con:
             return _members_table(con.execute(query).all())
 
+    def redirect_table(self) -> pa.Table:
+        """The ids that mean another one, as `ops.golden_redirect` publishes them."""
+        columns = _golden_id.c
+        query = sa.select(_golden_id).where(columns.redirect_to.is_not(None)).order_by(columns.domain, columns.sk)
+        with self._control.read() as con:
+            rows = [dict(row) for row in con.execute(query).mappings()]
+        direct: dict[str, dict[int, int]] = {}
+        for row in rows:
+            direct.setdefault(row["domain"], {})[row["sk"]] = row["redirect_to"]
+        shown = [row | {"means_sk": _follow(direct[row["domain"]], row["sk"])[-1]} for row in rows]
+        return pa.Table.from_pylist(shown, _REDIRECTS)
+
     def mint(self, domain: str, seeds: Sequence[tuple[str, str]]) -> list[int]:
         """One id per seed (source_system, source_key), in the order given.
 
@@ -625,6 +637,16 @@ class Ledger:
 
 _TIME = pa.timestamp("us", "UTC")
 _MEMBERS = pa.schema([("source_system", pa.string()), ("source_key", pa.string()), ("sk", pa.int64())])
+_REDIRECTS = pa.schema(
+    [
+        ("domain", pa.string()),
+        ("sk", pa.int64()),
+        ("means_sk", pa.int64()),
+        ("seed_source", pa.string()),
+        ("seed_key", pa.string()),
+        ("minted_ts", _TIME),
+    ]
+)
 _RUNS = pa.schema(
     [
         ("run_id", pa.string()),

@@ -1,4 +1,5 @@
--- Crosswalk: which golden location each key of each source means, since when, by which rule or person. Old rows are kept.
+-- Crosswalk: which golden location each key of each source means, since when, by which rule or person.
+-- A key means what it means now for its whole life; ids that became another one are in ops.golden_redirect.
 SELECT
     source_system,
     source_key,

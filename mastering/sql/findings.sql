@@ -150,6 +150,23 @@ ANTI JOIN master.ruling AS r
         AND substr(sha256($domain || '|poisoned_identifier|' || t.about), 1, 12) = r.case_id
         AND t.reason = r.value
 
+-- :contested
+-- Values that recency or less decided, unless somebody said that it is known.
+CREATE OR REPLACE TEMP TABLE f_contested AS
+WITH told AS (
+    SELECT *, CAST(sk AS VARCHAR) || ' ' || attribute AS about, attribute || ' ' || value || ' (' || rule || ')' AS reason
+    FROM master.survivorship_log
+    WHERE domain = $domain AND is_contested AND valid_to IS NULL
+)
+
+SELECT t.*
+FROM told AS t
+ANTI JOIN master.ruling AS r
+    ON r.domain = $domain
+        AND r.kind = 'acknowledge'
+        AND substr(sha256($domain || '|contested_value|' || t.about), 1, 12) = r.case_id
+        AND t.reason = r.value
+
 -- :current
 CREATE OR REPLACE TEMP TABLE f_finding AS
 SELECT
@@ -200,10 +217,9 @@ SELECT
     $domain,
     'contested_value',
     winner_source || '|' || winner_key || '|' || attribute,
-    attribute || ' ' || value || ' (' || rule || ') against ' || losers,
+    reason || ' against ' || losers,
     valid_from
-FROM master.survivorship_log
-WHERE domain = $domain AND is_contested AND valid_to IS NULL
+FROM f_contested
 UNION ALL
 SELECT $domain, 'key_reused', source_system || '|' || source_key, reason, since
 FROM f_reused
@@ -349,13 +365,11 @@ found AS (
         first_seen
     FROM f_poisoned
     UNION ALL
-    SELECT 'contested_value', CAST(sk AS VARCHAR) || ' ' || attribute, winner_source, winner_key, NULL, NULL, sk, NULL, attribute,
-        attribute || ' ' || value || ' (' || rule || ')',
+    SELECT 'contested_value', about, winner_source, winner_key, NULL, NULL, sk, NULL, attribute, reason,
         '{"published":' || CAST(to_json({'source': winner_source, 'key': winner_key, 'value': value}) AS VARCHAR)
         || ',"others":' || losers || '}',
         NULL, valid_from
-    FROM master.survivorship_log
-    WHERE domain = $domain AND is_contested AND valid_to IS NULL
+    FROM f_contested
     UNION ALL
     SELECT 'key_reused', about, r.source_system, r.source_key, NULL, NULL, x.<sk>, NULL, NULL, reason,
         '{"sides":' || evidence || '}', NULL, since

@@ -57,6 +57,15 @@ def test_the_first_sync_makes_the_network_and_says_what_it_did(first: tuple[Home
     assert f"{facts:,}" in summary
 
 
+@pytest.mark.parametrize("domain", ["item", "supplier", "location", "gl_account", "cost_centre", "contract"])
+def test_people_are_asked_about_few_records(first: tuple[Home, str], domain: str) -> None:
+    """The review queue of a domain is at most 2 % of its records (`concord master report`, column queue)."""
+    cases = first[0].one("SELECT count(*) FROM ops.review WHERE domain = ?", domain)
+    records = first[0].one(f"SELECT count(*) FROM conformed.bridge_{domain}_xref WHERE _is_current")
+    assert int(str(records)) > 0
+    assert int(str(cases)) <= 0.02 * int(str(records))
+
+
 def test_the_summary_says_how_near_to_the_truth_it_is(first: tuple[Home, str], measured: list[Measure]) -> None:
     home, summary = first
     figures = {m.key: m.value for m in measured}

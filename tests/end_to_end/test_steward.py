@@ -86,6 +86,24 @@ def test_a_case_is_looked_at_decided_and_taken_back(home: Home, tmp_path: Path) 
     assert home.query("SELECT * FROM conformed.bridge_item_xref ORDER BY ALL") == ids
 
 
+@pytest.mark.slow
+def test_who_kept_an_id_finds_what_it_means_now(home: Home) -> None:
+    [case] = cases(home)
+    before, mine = home.content_hash, "SELECT item_sk FROM conformed.bridge_item_xref WHERE source_key = 'ODD'"
+    kept = home.one(mine)
+    home.run("steward", "accept", case, "--reason", "seen on the shelf")
+    [number] = home.run("steward", "list", "--decisions").stdout.split()[:1]
+    home.sync()
+    assert home.query("SELECT domain, sk, means_sk, seed_key FROM ops.golden_redirect") == [
+        ("item", kept, home.one(mine), "ODD")
+    ]
+    assert home.one(mine) != kept
+    home.run("steward", "undo", number, "--reason", "training")
+    home.sync()
+    assert home.query("SELECT * FROM ops.golden_redirect") == []
+    assert (home.one(mine), home.content_hash) == (kept, before)
+
+
 def fill_in(path: Path, case: str, decision: str) -> None:
     """The steward's work in the spreadsheet."""
     rows = list(csv.DictReader(path.open(encoding="utf-8", newline="")))

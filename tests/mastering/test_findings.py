@@ -104,3 +104,17 @@ def test_a_gtin_that_was_typed_from_the_next_size_is_said_to_be_that() -> None:
     assert [detail for _, detail in world.findings("vetoed_match")] == [
         f"both have {gtin(1)}, but part number and size contradict each other"
     ]
+
+
+def test_a_contested_hash_is_known_as_nobody_can_write_it_down() -> None:
+    world = World().say("supplier", "north", "a", tax_id="12-3456789", duns="150483782")
+    world.say("supplier", "south", "s", tax_id="98-7654321", duns="150483782")
+    world.run("supplier")
+    [(case, attribute, reason)] = world.rows(
+        "SELECT case_id, attribute, reason FROM master.review WHERE kind = 'contested_value'"
+    )
+    assert attribute == "tax_id_hash"
+    world.decide("supplier", "acknowledge", "north/a", case=case, value=reason)
+    world.run("supplier")
+    assert world.rows("SELECT kind FROM master.review") == []
+    assert world.findings("contested_value") == []

@@ -56,6 +56,7 @@ def test_the_report_counts_clusters_cases_and_agreement(tmp_path: Path) -> None:
     assert one.largest == [("erp|1", 3), ("suite|9", 1)]
     assert one.cases["ask"] == 1
     assert one.asked_per_thousand == pytest.approx(250)
+    assert one.queue_share == pytest.approx(sum(one.cases.values()) / 4)
     assert one.agreement is not None
     assert one.agreement.records == 5
     assert (one.agreement.precision, one.agreement.recall) == (1.0, pytest.approx(3 / 6))

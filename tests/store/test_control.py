@@ -63,6 +63,11 @@ def test_a_merge_redirects_and_an_unmerge_restores(either: Control) -> None:
     either.ledger.redirect("item", 1, 2)
     either.ledger.redirect("item", 2, 3)
     assert either.ledger.redirects("item") == {1: 3, 2: 3}
+    shown = either.ledger.redirect_table().select(["domain", "sk", "means_sk", "seed_source", "seed_key"])
+    assert [tuple(row.values()) for row in shown.to_pylist()] == [
+        ("item", 1, 3, "erp", "0"),
+        ("item", 2, 3, "erp", "1"),
+    ]
     either.ledger.redirect("item", 2, None)
     assert either.ledger.redirects("item") == {1: 2}
 
