@@ -125,6 +125,9 @@ def master_domain(
     outcome = _outcome(con, rules, stated, identified, changed_golden)
     if outcome.reached or outcome.changed_golden or due or decided:
         outcome = _finish(con, rules, outcome, systems, rules_hash, horizon, change_seq)
+    elif _others_moved(con, rules):
+        # That has been looked at: it is not news the next time.
+        con.execute("UPDATE master.state SET change_seq = ? WHERE domain = ?", [change_seq, rules.domain])
     for name in ("m_changed", "m_moved", "i_source"):
         con.execute(f"DROP TABLE IF EXISTS {name}")
     forget_decisions(con)
@@ -142,10 +145,15 @@ def _stands(con: Connection, rules: DomainRules, before: tuple[str, datetime], r
     """Whether nothing that the domain follows from is new: rules, dates of rules, records that it refers to."""
     if before[0] != rules_hash or _rules_turn(rules, before[1], max(now, before[1])):
         return False
+    return not _others_moved(con, rules)
+
+
+def _others_moved(con: Connection, rules: DomainRules) -> bool:
+    """Whether records of domains that this one refers to have other golden ids since it was last mastered."""
     named = {one.references for one in rules.attributes.values()} | {one.scope for one in rules.identifiers.values()}
     mastered = {row[0] for row in con.execute("SELECT domain FROM master.state").fetchall()}
     others = sorted(mastered & {str(name) for name in named} - {rules.domain})
-    return not any(scalar(con, _moved_sql(other), {"domain": rules.domain}) for other in others)
+    return any(scalar(con, _moved_sql(other), {"domain": rules.domain}) for other in others)
 
 
 def _moved_sql(domain: str) -> str:

@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.errors import ConfigurationError
+from mastering.rules import DomainRules
+from mastering.sqlfile import Connection
 from tests.mastering.world import SYSTEMS, World, day, gtin
 
 
@@ -223,3 +225,19 @@ def test_any_batching_gives_the_same_statements(
             in_batches.run("item")
     in_batches.run("item")
     assert in_batches.state("item") == at_once.state("item")
+
+
+def test_what_another_domain_moved_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new supplier that no item knows: the next run has nothing to do with items."""
+    world = World().say("supplier", "erp", "V1", legal_name="A").say("item", "erp", "1", description="x")
+    world.run()
+    world.say("supplier", "suite", "V9", day(2), legal_name="Quite another")
+    world.run()
+    looked_at: list[str] = []
+
+    def noted(con: Connection, rules: DomainRules) -> None:
+        looked_at.append(rules.domain)
+
+    monkeypatch.setattr("mastering.engine.spread_decisions", noted)
+    world.run()
+    assert looked_at == []

@@ -294,3 +294,22 @@ def test_the_table_of_decisions_says_what_took_the_place_of_what(either: Control
     assert either.decision_table(0).num_rows == 0
     assert table["what"].to_pylist()[0] == '{"left": ["erp", "\\u00e4"]}'
     assert either.decide_all([]) == []
+
+
+def test_stewards_at_the_same_time_make_one_chain_and_take_back_once(either: Control) -> None:
+    either.decide_all(some("same"))
+
+    def undo(_: int) -> bool:
+        try:
+            either.decide_all(some("undo", supersedes=1))
+        except ConcordError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: either.decide_all(some("split", "override")), range(10)))
+        undone = list(pool.map(undo, range(4)))
+    assert [one.id + 1 for one, _ in made] == [other.id for _, other in made], "what is made together stays together"
+    assert sorted(one.id for both in made for one in both) == list(range(2, 22))
+    assert undone.count(True) == 1
+    assert either.verify_decisions() == 22
