@@ -1,8 +1,8 @@
 """How right, how fast and in how much memory records are matched, on data that nobody on the project wrote.
 
     python bench/matching.py                    all of it (about half an hour)
-    python bench/matching.py cms abt gudid50    some of it (cms abt gudid50 gudid50poor gudid50mild gudid200 million
-                                                change)
+    python bench/matching.py cms abt gudid50    some of it (cms abt gudid50 gudid50hard gudid50poor gudid200
+                                                gudid200hard million change)
     python bench/matching.py --tuning gudid50   the tuning part alone
 
 Data: `CONCORD_REAL_DATA`, else `../shared/data`. Each measure runs in a process of its own, so that its peak memory is
@@ -14,26 +14,14 @@ printed. Devices, hospitals and products fall into one of them by the hash of th
 so that 200,000 rows of held-out devices exist). Device rows of the two parts are matched apart; hospitals and products
 are matched all at once, so that nobody loses a rival, and each pair counts for the part of its left record.
 
-**Noise model of `gudid*`** (`noisy`). Each of the drawn devices of the US device register becomes 1 to 5 rows
-(weights 30, 32, 20, 12, 6 %) in eight made-up sources. Of a row, independently: the manufacturer is missing 3 %,
-without its legal form 35 %, with it abbreviated 25 %, in capitals 50 %, without punctuation 40 %, cut to its first
-two words 10 %, with a typing error 4 %; the part number (catalogue number, else model) is missing 15 %, without
-separators 25 %, with other separators 15 %, with a typing error 1 %, a general word (NA, COLOR, SEE NOTES) 2 %; the
-primary DI is missing 60 %, wrong in its check digit 0.5 %, the one of another device of the company 0.3 %; the text
-is brand and description (or GMDN name), missing 4 %, without the brand 30 %, in capitals 50 %, cut to 30 or 40
-characters 25 %, with words abbreviated 25 %, a word dropped 20 %, two words swapped 10 %, a typing error 10 %, followed
-by the part number 10 %. Unit-of-use and direct-marking DIs are as in the register, so that they are shared between
-devices. docs/mastering.md says where the rates come from. `gudid50poor` (no floor) takes the shares of the order
-lines of `x12/`: 61 of 68 have no GTIN, 26 of 68 no part number.
+`gudid*`: rows of the US device register (`bench.noise`), of which `bench.reference` says what plain methods reach.
+`gudid50` and `gudid200` have the noise that was calibrated by these; `*hard` and `gudid50poor` are harder, without
+floors.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import random
-import re
 import resource
 import subprocess
 import sys
@@ -43,7 +31,6 @@ from collections import Counter
 from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
-from typing import NamedTuple
 
 import duckdb
 import numpy as np
@@ -52,6 +39,7 @@ import pyarrow as pa
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from bench.noise import CALIBRATED, DATA, HARD, PARTS, POOR, Noise, noisy, part_of  # noqa: E402
 from mastering.matching.batch import Matched, match  # noqa: E402
 from mastering.matching.judge import Guards, Pairs, judge  # noqa: E402
 from mastering.matching.pairs import prepare_pairs, update_pairs  # noqa: E402
@@ -59,185 +47,18 @@ from mastering.report import agreement  # noqa: E402
 from mastering.rules import DomainRules, load_domains  # noqa: E402
 from mastering.sqlfile import quoted  # noqa: E402
 
-DATA = Path(os.environ.get("CONCORD_REAL_DATA", str(ROOT.parent / "shared" / "data")))
-PARTS = ("tuning", "held_out")
-#: Of 100 things so many are in the tuning part.
-_TUNING = 43
 #: figure -> (floor, ceiling), per measure.
 LIMITS: dict[str, dict[str, tuple[float | None, float | None]]] = {
     "cms": {"precision": (0.995, None), "recall": (0.97, None)},
     "abt": {"f1": (0.95, None)},
     "gudid50": {"bcubed_f1": (0.96, None), "precision": (0.95, None), "by_unit_of_use": (None, 0)},
-    "gudid50mild": {"by_unit_of_use": (None, 0)},
+    "gudid50hard": {"by_unit_of_use": (None, 0)},
     "gudid50poor": {"by_unit_of_use": (None, 0)},
     "gudid200": {"bcubed_f1": (0.96, None), "precision": (0.95, None), "by_unit_of_use": (None, 0)},
+    "gudid200hard": {"by_unit_of_use": (None, 0)},
     "million": {"seconds": (None, 300), "peak_gib": (None, 8)},
     "change": {"seconds": (None, 2), "peak_gib": (None, 2)},
 }
-
-
-def part_of(key: str) -> str:
-    """The part that a thing belongs to, by its key in the truth."""
-    return PARTS[int(hashlib.sha256(key.encode()).hexdigest()[:8], 16) % 100 >= _TUNING]
-
-
-# -- the noise model -------------------------------------------------------------------------------------
-
-
-class Noise(NamedTuple):
-    """Shares of rows without a primary DI, without a part number and with a text cut short; where it is cut."""
-
-    gtin: float = 0.60
-    part: float = 0.15
-    cut: float = 0.25
-    cut_at: tuple[int, ...] = (30, 40)
-
-
-_USUAL = Noise()
-_SHORT = {
-    "CORPORATION": "CORP", "INCORPORATED": "INC", "COMPANY": "CO", "LIMITED": "LTD", "INTERNATIONAL": "INTL",
-    "MANUFACTURING": "MFG", "TECHNOLOGY": "TECH", "TECHNOLOGIES": "TECH", "PRODUCTS": "PROD", "LABORATORIES": "LABS",
-    "ORTHODONTICS": "ORTHO", "SYSTEMS": "SYS", "MEDICAL": "MED",
-}  # fmt: skip
-_TEXT_SHORT = {
-    "STAINLESS": "SS", "STEEL": "STL", "IMPLANT": "IMPL", "ABUTMENT": "ABUT", "BRACKET": "BRKT", "STERILE": "STER",
-    "MEDIUM": "MED", "UPPER": "UPR", "LOWER": "LWR", "LEFT": "LT", "RIGHT": "RT", "DENTAL": "DENT", "STANDARD": "STD",
-}  # fmt: skip
-_LEGAL = re.compile(
-    r"[\s,]+(INC|INCORPORATED|CORP|CORPORATION|CO|COMPANY|LLC|L\.P\.|LP|LTD|LIMITED|GMBH|AG|S\.?A|SRL|S\.R\.L|B\.?V)\.?\s*$",
-    re.I,
-)
-
-
-def _typo(dice: random.Random, text: str) -> str:
-    if len(text) < 4:
-        return text
-    at = dice.randrange(1, len(text) - 1)
-    kind = dice.randrange(3)
-    if kind == 0:
-        return text[:at] + text[at + 1 :]
-    if kind == 1:
-        return text[:at] + text[at + 1] + text[at] + text[at + 2 :]
-    return text[:at] + dice.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ") + text[at + 1 :]
-
-
-def _company(dice: random.Random, name: str) -> str | None:
-    if dice.random() < 0.03:
-        return None
-    if dice.random() < 0.35:
-        name = _LEGAL.sub("", name)
-    if dice.random() < 0.25:
-        name = " ".join(_SHORT.get(word.strip(",.").upper(), word) for word in name.split())
-    if dice.random() < 0.4:
-        name = re.sub(r"[.,]", "", name)
-    if dice.random() < 0.1:
-        name = " ".join(name.split()[:2])
-    if dice.random() < 0.04:
-        name = _typo(dice, name)
-    return name.upper() if dice.random() < 0.5 else name
-
-
-def _part(dice: random.Random, number: str, missing: float) -> str | None:
-    if dice.random() < missing:
-        return None
-    if dice.random() < 0.02:
-        return dice.choice(["NA", "N/A", "COLOR", "SEE NOTES", "0"])
-    if dice.random() < 0.25:
-        number = re.sub(r"[^0-9A-Za-z]", "", number)
-    elif dice.random() < 0.2:
-        number = re.sub(r"[^0-9A-Za-z]", dice.choice([" ", "-", "/"]), number)
-    return _typo(dice, number) if dice.random() < 0.01 else number
-
-
-def _text(dice: random.Random, brand: str, told: str, number: str, noise: Noise) -> str | None:
-    if dice.random() < 0.04:
-        return None
-    words = (told if dice.random() < 0.3 else f"{brand} {told}").split()
-    if dice.random() < 0.25:
-        words = [_TEXT_SHORT.get(word.strip(",.").upper(), word) for word in words]
-    if dice.random() < 0.2 and len(words) > 2:
-        words.pop(dice.randrange(len(words)))
-    if dice.random() < 0.1 and len(words) > 2:
-        at = dice.randrange(len(words) - 1)
-        words[at], words[at + 1] = words[at + 1], words[at]
-    text = " ".join(words)
-    if dice.random() < 0.1:
-        text = _typo(dice, text)
-    if dice.random() < noise.cut:
-        text = text[: dice.choice(noise.cut_at)]
-    if dice.random() < 0.1:
-        text = f"{text} {number}"
-    return text.upper() if dice.random() < 0.5 else text
-
-
-def noisy(rows: int, part: str | None = None, noise: Noise = _USUAL, seed: int = 11) -> pa.Table:
-    """`rows` rows with the column `entity` (the device they are), from the register in the order of a seeded shuffle.
-
-    `part`: only its devices. Where there are too few devices for `rows`, they are gone through again with other part
-    numbers and without DIs, as devices of companies of a second, third ... market.
-    """
-    devices = [one for one in _register() if part is None or part_of(str(one[0])) == part]
-    dice = random.Random(seed)
-    dice.shuffle(devices)
-    of_company: dict[str, list[str]] = {}
-    for device in devices:
-        of_company.setdefault(str(device[4]), []).append(str(device[1]))
-    names = "source_system source_key entity gtin mfr_name mfr_part_no description unit_of_use_di direct_marking_di"
-    columns: dict[str, list[str | None]] = {name: [] for name in names.split()}
-    market = 0
-    while len(columns["entity"]) < rows:
-        for device in devices:
-            _add_rows(dice, columns, device, of_company, market, noise)
-            if len(columns["entity"]) >= rows:
-                break
-        market += 1
-    return pa.table({name: pa.array(values[:rows], pa.string()) for name, values in columns.items()})
-
-
-def _register() -> list[tuple[str | None, ...]]:
-    """The devices: key, primary DI, brand, part number, company, description, unit-of-use and direct-marking DI."""
-    folder = DATA / "gudid"
-    return (
-        duckdb.connect()
-        .execute(
-            "WITH more AS (SELECT key, min(deviceId) FILTER (deviceIdType = 'Unit of Use') AS unit,"
-            " min(deviceId) FILTER (deviceIdType = 'Direct Marking') AS direct"
-            f" FROM '{folder}/r2022-10_identifiers.parquet' GROUP BY key)"
-            " SELECT d.key, d.primary_di, d.brandName, coalesce(d.catalogNumber, d.versionModelNumber) AS part,"
-            " d.companyName, coalesce(d.deviceDescription, d.gmdnName) AS told, m.unit, m.direct"
-            f" FROM '{folder}/r2022-10_devices.parquet' AS d LEFT JOIN more AS m USING (key) ORDER BY d.key"
-        )
-        .fetchall()
-    )
-
-
-def _add_rows(
-    dice: random.Random,
-    columns: dict[str, list[str | None]],
-    device: tuple[str | None, ...],
-    of_company: dict[str, list[str]],
-    market: int,
-    noise: Noise,
-) -> None:
-    key, di, brand, part, named, told, unit, direct = device
-    company = named or ""
-    if market:
-        part, company, unit, direct = f"{'QZKVJ'[market % 5]}{market}{part}", f"{company} {market}", None, None
-    sources = dice.sample(range(8), k=dice.choices([1, 2, 3, 4, 5], weights=[30, 32, 20, 12, 6])[0])
-    for source in sources:
-        chance = dice.random()
-        number = di if chance >= noise.gtin and not market else None
-        if chance < noise.gtin + 0.005 and number:
-            number = number[:-1] + str((int(number[-1]) + 1) % 10)
-        elif chance < noise.gtin + 0.008 and number:
-            number = dice.choice(of_company[company])
-        values = (
-            f"s{source}", f"{market}:{key}", f"{market}:{key}", number, _company(dice, company),
-            _part(dice, part or "", noise.part),
-            _text(dice, brand or "", told or "", part or "", noise), unit, direct,
-        )  # fmt: skip
-        for name, value in zip(columns, values, strict=True):
-            columns[name].append(value)
 
 
 # -- judging ---------------------------------------------------------------------------------------------
@@ -335,11 +156,11 @@ def abt(part: str) -> dict[str, float]:
     return _linked(done, truth, part) | seconds
 
 
-def _gudid(rows: int, part: str, noise: Noise = _USUAL) -> dict[str, float]:
+def _gudid(rows: int, part: str, noise: Noise = CALIBRATED) -> dict[str, float]:
     # The tuning part has devices for some 150,000 rows.
     rows = rows if part == "held_out" else min(rows, 150_000)
     records = noisy(rows, part, noise)
-    done, seconds = _matched(records.drop_columns(["entity"]), "item")
+    done, seconds = _matched(records.drop_columns(["entity", "company"]), "item")
     con = duckdb.connect()
     con.register("r", records)
     con.register("c", done.clusters)
@@ -358,7 +179,7 @@ def _gudid(rows: int, part: str, noise: Noise = _USUAL) -> dict[str, float]:
 
 def _joined_by(records: pa.Table, done: Matched, *columns: str) -> float:
     """How many pairs are one with these columns and are not without them."""
-    without, _ = _matched(records.drop_columns(["entity", *columns]), "item")
+    without, _ = _matched(records.drop_columns(["entity", "company", *columns]), "item")
     con = duckdb.connect()
     con.register("one", done.clusters)
     con.register("two", without.clusters)
@@ -375,17 +196,22 @@ def gudid50(part: str) -> dict[str, float]:
 
 def gudid50poor(part: str) -> dict[str, float]:
     """50,000 noisy rows of which as few have a GTIN or a part number as the order lines of `x12/`."""
-    return _gudid(50_000, part, Noise(61 / 68, 26 / 68))
+    return _gudid(50_000, part, POOR)
 
 
-def gudid50mild(part: str) -> dict[str, float]:
-    """50,000 rows under the milder noise that was chosen after results had been seen: to compare with, no measure."""
-    return _gudid(50_000, part, Noise(0.5, 0.08, 0.15, (40,)))
+def gudid50hard(part: str) -> dict[str, float]:
+    """50,000 rows under the noise of before: of two rates the harder one, wherever no source was found."""
+    return _gudid(50_000, part, HARD)
 
 
 def gudid200(part: str) -> dict[str, float]:
     """200,000 noisy rows of real devices."""
     return _gudid(200_000, part)
+
+
+def gudid200hard(part: str) -> dict[str, float]:
+    """200,000 rows under the noise of `gudid50hard`."""
+    return _gudid(200_000, part, HARD)
 
 
 def million() -> dict[str, float]:
@@ -399,7 +225,7 @@ def million() -> dict[str, float]:
             strict=True,
         )
     )
-    done, seconds = _matched(records.drop_columns(["entity"]), "item")
+    done, seconds = _matched(records.drop_columns(["entity", "company"]), "item")
     sources, names = done.clusters["source_system"].to_pylist(), done.clusters["source_key"].to_pylist()
     truth = [keys[pair] for pair in zip(sources, names, strict=True)]
     return judged(done.clusters["cluster"].to_pylist(), truth) | seconds
@@ -476,9 +302,10 @@ RIGHT: dict[str, Callable[[str], dict[str, float]]] = {
     "cms": cms,
     "abt": abt,
     "gudid50": gudid50,
+    "gudid50hard": gudid50hard,
     "gudid50poor": gudid50poor,
-    "gudid50mild": gudid50mild,
     "gudid200": gudid200,
+    "gudid200hard": gudid200hard,
 }
 FAST: dict[str, Callable[[], dict[str, float]]] = {"million": million, "change": change}
 
