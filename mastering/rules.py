@@ -169,6 +169,7 @@ class Compare(Model):
     bits: dict[float, float] = Field(default_factory=dict)
     shared: dict[float, float] = Field(default_factory=dict)
     common: float = Field(default=0, le=0)
+    apart: dict[int, float] = Field(default_factory=dict)
     agree: float = 0
     differ: float = 0
     key: bool = True
@@ -181,8 +182,10 @@ class Compare(Model):
     def _bits_belong_to_words(self) -> Compare:
         if (self.kind == "words") != bool(self.bits):
             raise ValueError("words have bits, the other kinds agree and differ")
-        if self.kind != "words" and (self.shared or self.common):
-            raise ValueError("only words have shared and common")
+        if self.kind != "words" and (self.shared or self.common or self.apart):
+            raise ValueError("only words have shared, common and apart")
+        if sorted(self.apart) != list(range(len(self.apart))):
+            raise ValueError("apart has bits for 0, 1, 2 ... words")
         return self
 
 

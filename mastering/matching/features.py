@@ -13,12 +13,17 @@ from mastering.rules import Compare, Matching
 from mastering.sqlfile import literal, quoted
 
 #: Macros of `mastering/sql/matching.sql`, in the order in which they need each other.
-MACROS = ("strong", "weak", "plain", "chunks", "bare", "is_size", "words", "codes", "numbers", "measures", "conflict")
+MACROS = (
+    *("strong", "weak", "again", "plain", "chunks", "bare", "is_size", "words", "codes", "numbers", "tokens"),
+    *("measures", "conflict"),
+)
 #: What a shared code is worth by how many records have it (up to each of `words.STEPS`, the last: more).
 CODE_SHARES = (1.0, 0.9, 0.3, 0.0)
 #: The same of a word that only looks like a code. On up to four records it was the item's number in 45 of 47 cases, on
 #: more in 46 of 433 (noisy rows of the US device register, tuning part): then it is a size or a series.
 WORD_SHARES = (1.0, 0.1, 0.0, 0.0)
+#: What a part number is worth that one of the two sources has on several of its records: then it names a family.
+_AGAIN = 0.2
 #: A shorter code is worth less.
 _CODE_LENGTH = 5.0
 
@@ -78,7 +83,7 @@ def feature_names(matching: Matching) -> dict[str, str]:
 
 
 def lists_sql(matching: Matching) -> str:
-    """Columns v<place> of n_list: of words the list, else the value."""
+    """Columns v<place> of n_list: of words and numbers the list, else the value."""
     columns = []
     for place, one in enumerate(matching.compare.values(), start=1):
         text = f"texts[{place}]"
@@ -86,6 +91,8 @@ def lists_sql(matching: Matching) -> str:
             columns.append(f",\n    {words_sql(one, text)} AS v{place}")
         elif one.kind in ("exact", "digits"):
             columns.append(f",\n    {_exact_sql(one, text)} AS v{place}")
+        elif one.kind == "numbers":
+            columns.append(f",\n    list_sort(n_numbers({text})) AS v{place}")
     return "".join(columns)
 
 
@@ -100,7 +107,9 @@ def keys_sql(matching: Matching) -> str:
             parts += _word_keys(one, place, inside)
         elif one.kind == "code":
             parts += _code_keys(inside)
-        elif one.key and one.kind != "numbers":
+        elif one.kind == "numbers":
+            parts += [_all_numbers(place, value) for value in inside]
+        elif one.key:
             parts.append(f"SELECT n_strong(hash('e', {place}, v{place})) AS key, rec FROM n_list WHERE v{place} <> ''")
     return "\nUNION ALL\n".join(parts)
 
@@ -125,7 +134,16 @@ def _word_keys(one: Compare, place: int, inside: list[str]) -> list[str]:
 def _code_keys(inside: list[str]) -> list[str]:
     codes = "(SELECT rec, *, unnest(codes) AS word FROM n_list)"
     plain = f"SELECT DISTINCT {code_key('word')} AS key, rec FROM {codes}"
-    return [plain, *(_within(codes, "'d'", "n_strong", value) for value in inside)]
+    again = f"SELECT {again_key('part', 'source_system')} AS key, rec FROM n_list WHERE part IS NOT NULL"
+    return [plain, again, *(_within(codes, "'d'", "n_strong", value) for value in inside)]
+
+
+def _all_numbers(place: int, value: str) -> str:
+    """Keys of all numbers of a text, where it has several, together with another comparison's value."""
+    return (
+        f"SELECT n_strong(hash('n', {literal(value)}, v{place}, {value})) AS key, rec FROM n_list"
+        f" WHERE len(v{place}) > 1 AND coalesce({value}, '') <> ''"
+    )
 
 
 def _within(words: str, kind: str, macro: str, value: str) -> str:
@@ -149,6 +167,11 @@ def text_key(place: int, words: str) -> str:
 def code_key(code: str) -> str:
     """Key of a code."""
     return f"n_strong(hash('c', {code}))"
+
+
+def again_key(code: str, source: str) -> str:
+    """Key of a code in a source; its holders say whether the source has it on several records."""
+    return f"n_again(hash('a', {code}, {source}))"
 
 
 # -- comparisons -----------------------------------------------------------------------------------------
@@ -201,7 +224,8 @@ def _code_sql(one: Compare) -> str:
     has a part number, and little where one has another. Nearly equal part numbers differ."""
     word = code_share("p.shared.code", "c.holders", WORD_SHARES)
     return (
-        f"CASE WHEN p.part_share IS NOT NULL THEN {one.agree} * p.part_share"
+        f"CASE WHEN p.part_share IS NOT NULL"
+        f" THEN {one.agree} * p.part_share * CASE WHEN p.part_again THEN {_AGAIN} ELSE 1 END"
         f" WHEN p.l.part IS NOT NULL AND p.r.part IS NOT NULL THEN {one.differ}"
         f" WHEN p.shared IS NULL THEN 0"
         f" WHEN p.l.part IS NULL AND p.r.part IS NULL THEN {one.agree} * {word}"
@@ -213,7 +237,7 @@ def _numbers_sql(one: Compare, left: str, right: str) -> str:
     """Each of two texts has a number that the other has not, and no part number is shared."""
     only = "NOT list_has_all({}, {})"
     return (
-        f"CASE WHEN p.part_share IS NOT NULL OR len({left}) = 0 OR len({right}) = 0 THEN 0"
+        f"CASE WHEN (p.part_share IS NOT NULL AND NOT p.part_again) OR len({left}) = 0 OR len({right}) = 0 THEN 0"
         f" WHEN {only.format(right, left)} AND {only.format(left, right)} THEN {one.differ}"
         f" WHEN len({left}) = len({right}) THEN {one.agree} ELSE 0 END"
     )

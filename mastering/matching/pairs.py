@@ -14,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from mastering.matching.apart import apart
 from mastering.matching.features import (
     MACROS,
+    again_key,
     code_key,
     code_share,
     comparisons_sql,
@@ -31,9 +33,12 @@ from mastering.matching.words import STEPS, cosines, said, vectors
 from mastering.rules import Compare, Matching
 from mastering.sqlfile import Connection, arrow, keep, run, scalar
 
+#: From where on two texts are so alike that the words say something in which they differ, and from where on all.
+_UNLIKE, _ALIKE = 0.3, 0.8
+_CONTAINED = 0.9
 #: Affected records per pass: what bounds the memory of a first run.
 _PASS = 100_000
-_TABLES = "n_feature n_list n_key n_count n_affected n_live n_other n_involved n_pair n_scored"
+_TABLES = "n_feature n_list n_key n_count n_affected n_live n_other n_involved n_pair n_due n_scored"
 
 
 def prepare_pairs(con: Connection) -> None:
@@ -85,6 +90,7 @@ def _compare(con: Connection, matching: Matching, values: dict[str, Any], affect
         "values": involved_sql(matching),
         "part_share": code_share("m.part", "c.holders"),
         "part_key": code_key("m.part"),
+        "again_key": again_key("m.part", "m.source_system"),
         "comparisons": comparisons_sql(matching),
         "shared_key": code_key("p.shared.code"),
         "who": "SELECT rec FROM n_live UNION SELECT rec FROM n_other",
@@ -99,7 +105,7 @@ def _compare(con: Connection, matching: Matching, values: dict[str, Any], affect
         if parts > 1:
             run(con, "matching.candidates", {}, part)
         found = arrow(con, "matching.compared", names, part)
-        keep(con, "n_scored", _scored(matching, found, texts, values["floor"]))
+        keep(con, "n_scored", _scored(con, matching, found, texts, values["floor"]))
         run(con, "matching.keep_pairs", {}, part)
 
 
@@ -135,9 +141,20 @@ def _ints(table: pa.Table, name: str) -> npt.NDArray[np.int64]:
     return np.ascontiguousarray(table[name].to_numpy(), dtype=np.int64)
 
 
-def _scored(matching: Matching, found: pa.Table, texts: dict[int, _Texts], floor: float) -> pa.Table:
+def _scored(con: Connection, matching: Matching, found: pa.Table, texts: dict[int, _Texts], floor: float) -> pa.Table:
     """left_rec, right_rec, score, vetoes and bits of the pairs that reach the floor."""
-    bits = [_bits_of(found, texts, place, one) for place, one in enumerate(matching.compare.values(), start=1)]
+    names = list(matching.compare)
+    places = list(enumerate(matching.compare.values(), start=1))
+    alike = {place: _likeness(found, texts[place], place) for place in texts}
+    bits = [_bits_of(found, texts, alike, place, one) for place, one in places]
+    # Words are set against each other only where that may still decide something.
+    more = {place: _if_contained(found, texts[place], alike[place], place, one) for place, one in places if one.apart}
+    due = np.flatnonzero(np.round(np.sum([*bits, *more.values()], axis=0), 2) >= floor)
+    bits, found = [part[due] for part in bits], found.take(pa.array(due))
+    for place, gain in more.items():
+        one = matching.compare[names[place - 1]]
+        inside = [bits[at - 1] > 0 for at, _ in places if names[at - 1] in one.within]
+        bits[place - 1] += _apart_bits(con, found, np.all(inside, axis=0), (alike[place][due], gain[due]), place, one)
     score = np.round(np.sum(bits, axis=0), 2)
     kept = np.flatnonzero(score >= floor)
     rows = pa.array(kept)
@@ -154,12 +171,66 @@ def _scored(matching: Matching, found: pa.Table, texts: dict[int, _Texts], floor
     )
 
 
-def _bits_of(found: pa.Table, texts: dict[int, _Texts], place: int, one: Compare) -> npt.NDArray[np.float64]:
+def _likeness(found: pa.Table, these: _Texts, place: int) -> npt.NDArray[np.float64]:
+    left, right = _ints(found, f"l{place}"), _ints(found, f"r{place}")
+    return np.asarray(cosines(these.made, left, right), dtype=np.float64)
+
+
+def _apart_bits(
+    con: Connection,
+    found: pa.Table,
+    inside: npt.NDArray[np.bool_],
+    alike: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
+    place: int,
+    one: Compare,
+) -> npt.NDArray[np.float64]:
+    """Bits of the words that only one of two texts has; the less alike the texts are anyway, the less they say.
+
+    `inside`: where they count (one company; others may tell of the same thing in other words).
+    """
+    alone = np.flatnonzero(inside & ~found["part_agrees"].to_numpy(zero_copy_only=False))
+    texts = np.stack([_ints(found, f"{side}{place}")[alone] for side in "lr"])
+    couples, which = np.unique(np.sort(texts, axis=0), axis=1, return_inverse=True)
+    keep(con, "n_due", pa.table({"text_no": np.unique(couples)}))
+    told = arrow(con, "matching.tokens_of", {"place": str(place)}, {})
+    words = dict(zip(told["text_no"].to_pylist(), told["words"].to_pylist(), strict=True))
+    most = max(one.apart)
+    # A text that is not there says nothing.
+    worth = np.array([min(apart(words[a], words[b]), most) for a, b in couples.T.tolist()], dtype=np.int64)[
+        which.ravel()
+    ]
+    likeness, gain = (part[alone] for part in alike)
+    bits = np.zeros(found.num_rows)
+    curve = np.array([one.apart[at] for at in range(most + 1)])
+    said_apart = curve[worth] * np.clip((likeness - _UNLIKE) / (_ALIKE - _UNLIKE), 0, 1)
+    bits[alone] = np.where(worth == 0, gain, said_apart)
+    return bits
+
+
+def _if_contained(
+    found: pa.Table, these: _Texts, likeness: npt.NDArray[np.float64], place: int, one: Compare
+) -> npt.NDArray[np.float64]:
+    """Further bits where one text says nothing that the other does not: how much of the shorter one is shared counts."""
+    left, right = these.says[_ints(found, f"l{place}")], these.says[_ints(found, f"r{place}")]
+    least = np.minimum(left, right)
+    part = np.divide(np.maximum(left, right), least, out=np.ones_like(least), where=least > 0)
+    shared = np.round(np.minimum(likeness * part, 1) * _CONTAINED, 4)
+    alone = ~found["part_agrees"].to_numpy(zero_copy_only=False)
+    more = np.maximum(_on_curve(one.bits, shared) - _on_curve(one.bits, likeness), 0) + one.apart[0]
+    return np.where(alone & (least > 0), more, 0.0)
+
+
+def _bits_of(
+    found: pa.Table,
+    texts: dict[int, _Texts],
+    alike: dict[int, npt.NDArray[np.float64]],
+    place: int,
+    one: Compare,
+) -> npt.NDArray[np.float64]:
     if place not in texts:
         return np.asarray(found[f"c{place}"].cast(pa.float64()).to_numpy(), dtype=np.float64)
-    these = texts[place]
+    these, likeness = texts[place], alike[place]
     left, right = _ints(found, f"l{place}"), _ints(found, f"r{place}")
-    likeness = np.asarray(cosines(these.made, left, right), dtype=np.float64)
     worth = _on_curve(one.bits, likeness)
     # Where part numbers agree it does not matter how little the texts say.
     alone = ~found["part_agrees"].to_numpy(zero_copy_only=False)

@@ -31,11 +31,15 @@ CREATE TABLE IF NOT EXISTS master.match_pair (
 )
 
 -- :strong
--- Keys that bring a candidate alone are odd; of the others it takes two, or one that hardly anybody has.
-CREATE OR REPLACE TEMP MACRO n_strong(h) AS h - h % 2 + 1
+-- By its rest after division by four: 1 brings a candidate alone; of the keys with 0 it takes two, or one that hardly
+-- anybody has; those with 2 bring none, they only tell whether a source says one thing of several of its records.
+CREATE OR REPLACE TEMP MACRO n_strong(h) AS h - h % 4 + 1
 
 -- :weak
-CREATE OR REPLACE TEMP MACRO n_weak(h) AS h - h % 2
+CREATE OR REPLACE TEMP MACRO n_weak(h) AS h - h % 4
+
+-- :again
+CREATE OR REPLACE TEMP MACRO n_again(h) AS h - h % 4 + 2
 
 -- :plain
 -- Capitals without accents.
@@ -74,6 +78,10 @@ CREATE OR REPLACE TEMP MACRO n_codes(t) AS list_distinct(list_filter(
 -- Words with a digit, leading zeros aside.
 CREATE OR REPLACE TEMP MACRO n_numbers(t) AS list_distinct(list_transform(
     regexp_extract_all(n_plain(t), '[0-9A-Z]*[0-9][0-9A-Z]*'), lambda x: ltrim(x, '0')))
+
+-- :tokens
+-- Words in their order, leading zeros aside.
+CREATE OR REPLACE TEMP MACRO n_tokens(t) AS regexp_extract_all(n_plain(t), '0*([0-9A-Z]+)', 1)
 
 -- :measures
 -- What a text says of size, side, sign and sterility, as `unit=value`.
@@ -126,7 +134,7 @@ FROM n_new
 -- :lists
 -- What keys are made of, taken apart once.
 CREATE OR REPLACE TEMP TABLE n_list AS
-SELECT rec, codes<values>
+SELECT rec, source_system, part, codes<values>
 FROM n_feature
 
 -- :key_of
@@ -180,10 +188,14 @@ WITH passed AS (
     SELECT key
     FROM n_count
     WHERE
-        (before <= $max_holders) <> (now <= $max_holders)
-        OR (before <= $step_one) <> (now <= $step_one)
-        OR (before <= $step_two) <> (now <= $step_two)
-        OR (before <= $step_three) <> (now <= $step_three)
+        CASE
+            WHEN key % 4 = 2 THEN (before <= 1) <> (now <= 1)
+            ELSE
+                (before <= $max_holders) <> (now <= $max_holders)
+                OR (before <= $step_one) <> (now <= $step_one)
+                OR (before <= $step_two) <> (now <= $step_two)
+                OR (before <= $step_three) <> (now <= $step_three)
+        END
 )
 
 SELECT rec FROM n_feature
@@ -205,10 +217,10 @@ WHERE
 -- :live_keys
 -- Keys of the affected records that may bring candidates.
 CREATE OR REPLACE TEMP TABLE n_live AS
-SELECT k.key, k.rec, CASE WHEN k.key % 2 = 1 OR c.holders <= $step_one THEN 2 ELSE 1 END AS weight
+SELECT k.key, k.rec, CASE WHEN k.key % 4 = 1 OR c.holders <= $step_one THEN 2 ELSE 1 END AS weight
 FROM master.match_key AS k
 SEMI JOIN n_affected AS a ON k.rec = a.rec
-INNER JOIN (SELECT key, holders FROM master.match_count WHERE domain = $domain AND holders BETWEEN 2 AND $max_holders) AS c ON k.key = c.key
+INNER JOIN (SELECT key, holders FROM master.match_count WHERE domain = $domain AND key % 4 <> 2 AND holders BETWEEN 2 AND $max_holders) AS c ON k.key = c.key
 WHERE k.domain = $domain
 
 -- :other_keys
@@ -235,7 +247,7 @@ HAVING sum(l.weight) >= $needed
 
 -- :involved
 -- Features of everybody who is compared. What stands in the place of a part number on many records (COLOR, SEE NOTES) is
--- none.
+-- none. `part_again`: its source has the number on several records.
 CREATE OR REPLACE TEMP TABLE n_involved AS
 SELECT
     m.rec,
@@ -243,9 +255,11 @@ SELECT
     m.codes,
     CASE WHEN c.holders <= $max_holders THEN m.part END AS part,
     <part_share> AS part_share,
+    a.key IS NOT NULL AS part_again,
     m.measures<values>
 FROM master.match_record AS m
 LEFT JOIN (SELECT key, holders FROM master.match_count WHERE domain = $domain) AS c ON <part_key> = c.key
+LEFT JOIN (SELECT key FROM master.match_count WHERE domain = $domain AND key % 4 = 2 AND holders > 1) AS a ON <again_key> = a.key
 WHERE m.domain = $domain AND m.rec IN (<who>)
 
 -- :text_words
@@ -281,6 +295,7 @@ WITH pair AS (
         l,
         r,
         CASE WHEN list_contains(l.codes, r.part) THEN r.part_share WHEN list_contains(r.codes, l.part) THEN l.part_share END AS part_share,
+        (list_contains(l.codes, r.part) AND r.part_again) OR (list_contains(r.codes, l.part) AND l.part_again) AS part_again,
         CASE
             WHEN (l.part IS NULL OR r.part IS NULL) AND list_has_any(l.codes, r.codes)
                 THEN list_max(list_transform(list_intersect(l.codes, r.codes), lambda x: {'size': length(x), 'code': x}))
@@ -293,10 +308,16 @@ WITH pair AS (
 SELECT
     p.left_rec,
     p.right_rec,
-    p.part_share IS NOT NULL AS part_agrees,
+    p.part_share IS NOT NULL AND NOT coalesce(p.part_again, FALSE) AS part_agrees,
     <comparisons>
 FROM pair AS p
 LEFT JOIN (SELECT key, holders FROM master.match_count WHERE domain = $domain) AS c ON <shared_key> = c.key
+
+-- :tokens_of
+-- The words of the texts of `n_due` in one comparison.
+SELECT DISTINCT t<place> AS text_no, n_tokens(texts[<place>]) AS words
+FROM n_involved
+WHERE t<place> IN (SELECT text_no FROM n_due)
 
 -- :keep_pairs
 INSERT INTO master.match_pair
