@@ -154,7 +154,8 @@ class Compare(Model):
     each text has a number that the other has not, `agree` where all are the same). `shared`: further bits of words, by
     how much the words say that both texts have (the root of likeness and of what each text says; one word that hardly
     anybody has says 12). `common`: bits where one of the texts stands, word for word, on more than four records: it
-    names a family. Neither counts where a part number agrees. `of`: attributes or identifiers
+    names a family. `apart`: bits by how many words each text has that the other has not (0, 1 ...; the last: or more),
+    where `within` agrees. None of the three counts where a part number agrees. `of`: attributes or identifiers
     that it reads (its own name by default). `codes_in`: texts in which a code may stand, too. `within`: comparisons
     that narrow common words when candidates are looked for. `veto`: where they differ, no score makes them the same by
     itself. `key`: whether it

@@ -1,7 +1,7 @@
 """What sets two texts apart: words that only one of them has, and that nothing explains.
 
-Here: counting them, for texts as lists of words. Not here: how a text becomes words (`mastering/sql/matching.sql`), what
-such a word is worth (`mastering.matching.pairs`). A word is explained where the other text has it mistyped or
+Here: counting them, for texts as lists of words. Not here: how a text becomes words (`mastering/sql/matching.sql`),
+what such a word is worth (`mastering.matching.pairs`). A word is explained where the other text has it mistyped or
 abbreviated, cut off at its end, or where the other text may have been cut or may lack what stands first: then only what
 stands between its first and its last word counts.
 """

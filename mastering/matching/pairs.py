@@ -210,7 +210,7 @@ def _apart_bits(
 def _if_contained(
     found: pa.Table, these: _Texts, likeness: npt.NDArray[np.float64], place: int, one: Compare
 ) -> npt.NDArray[np.float64]:
-    """Further bits where one text says nothing that the other does not: how much of the shorter one is shared counts."""
+    """Further bits where one text says nothing that the other does not: by how much of the shorter one is shared."""
     left, right = these.says[_ints(found, f"l{place}")], these.says[_ints(found, f"r{place}")]
     least = np.minimum(left, right)
     part = np.divide(np.maximum(left, right), least, out=np.ones_like(least), where=least > 0)
