@@ -29,7 +29,7 @@ def kinds() -> tuple[Kind, ...]:
 
 
 def macros(without: Collection[str] = ()) -> str:
-    """A DuckDB macro per kind: `<kind>(key)` is TRUE where the defect befalls the key.
+    """A DuckDB macro per kind: `<kind>(key)` is TRUE where the defect befalls the key, a whole number (macros.sql).
 
     Raises ValueError when `without` names a kind that is not there.
     """
@@ -42,4 +42,4 @@ def macros(without: Collection[str] = ()) -> str:
 def _macro(kind: Kind, ppm: int) -> str:
     if ppm in {0, 1_000_000}:
         return f"CREATE OR REPLACE MACRO {kind.name}(k) AS {'TRUE' if ppm else 'FALSE'};"
-    return f"CREATE OR REPLACE MACRO {kind.name}(k) AS dice('mess:{kind.name}', k) % 1000000 < {ppm};"
+    return f"CREATE OR REPLACE MACRO {kind.name}(k) AS dice('mess:{kind.name}', k) % CAST(1000000 AS UBIGINT) < {ppm};"

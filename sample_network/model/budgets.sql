@@ -18,7 +18,7 @@ FROM place WHERE room_no > 0 ORDER BY facility_no, room_no;
 -- Twelve periods of every fiscal year that the days played touch.
 CREATE OR REPLACE TABLE budget AS
 SELECT c.company, c.room_no, c.cost_centre, a.account, CAST(y.n AS INTEGER) AS fiscal_year, CAST(p.n AS INTEGER) AS period,
-    a.base * (60 + bits(dice('budget', concat(c.cost_centre, '|', a.account, '|', y.n)), 0, 80)) * (95 + bits(dice('budget', concat(c.cost_centre, '|', a.account, '|', y.n, '|', p.n)), 0, 11)) AS amount
+    a.base * (60 + bits(dice('budget', text_key(concat(c.cost_centre, '|', a.account, '|', y.n))), 0, 80)) * (95 + bits(dice('budget', text_key(concat(c.cost_centre, '|', a.account, '|', y.n, '|', p.n))), 0, 11)) AS amount
 FROM cost_centre AS c
 CROSS JOIN (VALUES (1300, 200000), (6410, 500)) AS a (account, base)
 CROSS JOIN range(CAST(fiscal_year(day_of(0)) AS BIGINT), CAST(fiscal_year(day_of(greatest(0, getvariable('horizon') - 1))) AS BIGINT) + 1) AS y (n)

@@ -1,7 +1,7 @@
 -- What a hospital carries and uses. One hospital (variable facility_no), days 0 to horizon.
 CREATE OR REPLACE TEMP TABLE carried AS
 WITH drawn AS (
-    SELECT i.*, dice('carried', concat(getvariable('facility_no'), '|', i.item_no)) AS h FROM item AS i
+    SELECT i.*, dice('carried', item_key(getvariable('facility_no'), i.item_no)) AS h FROM item AS i
 )
 
 SELECT
@@ -24,7 +24,7 @@ ORDER BY item_no;
 CREATE OR REPLACE TEMP TABLE demand AS
 WITH drawn AS (
     SELECT c.item_no, d.day, c.use_percent, c.use_size,
-        dice('use', concat(getvariable('facility_no'), '|', c.item_no, '|', d.day)) AS h
+        dice('use', item_day_key(getvariable('facility_no'), c.item_no, d.day)) AS h
     FROM carried AS c
     CROSS JOIN range(0, CAST(getvariable('horizon') AS INTEGER)) AS d (day)
 ),

@@ -8,13 +8,13 @@ WITH room AS (
 ),
 
 ordered AS (
-    SELECT po_no, vendor_no, day, CAST(sum(qty * price) AS BIGINT) AS amount,
+    SELECT po_no, order_id, vendor_no, day, CAST(sum(qty * price) AS BIGINT) AS amount,
         CAST(sum(CASE WHEN fate IN ('rejected', 'substitute') THEN qty * price ELSE 0 END) AS BIGINT) AS refused
-    FROM po_line GROUP BY po_no, vendor_no, day
+    FROM po_line GROUP BY po_no, order_id, vendor_no, day
 )
 
 SELECT o.*, 100 + CAST(getvariable('facility_no') AS INTEGER) AS company,
-    CASE WHEN getvariable('facility_no') = 0 THEN 1 ELSE 1 + bits(dice('charge', o.po_no), 0, r.n) END AS room_no
+    CASE WHEN getvariable('facility_no') = 0 THEN 1 ELSE 1 + bits(dice('charge', o.order_id), 0, r.n) END AS room_no
 FROM ordered AS o, room AS r;
 
 -- What an invoice line takes off the order, at the order's price; a credit and a second copy take off nothing.
@@ -64,7 +64,7 @@ SELECT concat('PY', lpad(CAST(getvariable('facility_no') AS VARCHAR), 3, '0'), l
     vendor_no, CAST(paid_day AS INTEGER) AS day, row_number() OVER (PARTITION BY paid_day, vendor_no ORDER BY invoice_no) AS line_no,
     invoice_no, kind, po_no, amount, discount, amount - discount AS paid,
     ['ACH', 'ACH', 'CHECK', 'CARD'][1 + vendor_no % 4] AS method,
-    CASE WHEN s.extra_remits > 0 THEN 1 + bits(dice('remit', concat(getvariable('facility_no'), '|', vendor_no)), 0, s.extra_remits) ELSE 0 END AS remit
+    CASE WHEN s.extra_remits > 0 THEN 1 + bits(dice('remit', order_key(getvariable('facility_no'), 0, vendor_no)), 0, s.extra_remits) ELSE 0 END AS remit
 FROM ap_invoice JOIN supplier AS s ON s.supplier_no = vendor_no
 WHERE paid_day IS NOT NULL;
 

@@ -1,7 +1,22 @@
 -- Chance and check digits. Chance is a function of (seed, stream, key): no state, no order, any row alone.
 -- Everything is whole numbers: money in ten-thousandths of a dollar, rates in parts per million.
-CREATE OR REPLACE MACRO dice(stream, k) AS md5_number_lower(concat(getvariable('seed'), '|', stream, '|', k));
-CREATE OR REPLACE MACRO bits(h, shift, n) AS CAST((h >> shift) % n AS BIGINT);
+-- A key is a whole number below 2^32. It is turned four times: multiplied modulo the largest prime below 2^32, then flipped by bits of
+-- the stream's own, which an MD5 of seed and stream gives once per statement. Multiplying is linear modulo the prime and flipping is not,
+-- so that four turns leave no trace of the key (tests/sample_network/test_chance.py); no product reaches 2^64, and every step names its
+-- number once, because DuckDB pastes a macro's arguments wherever they are named.
+CREATE OR REPLACE MACRO turned(x, times, flip) AS xor((x * CAST(times AS UBIGINT)) % CAST(4294967291 AS UBIGINT), flip & CAST(4294967295 AS UBIGINT));
+CREATE OR REPLACE MACRO low_word(stream) AS md5_number_lower(concat(getvariable('seed'), '|', stream));
+CREATE OR REPLACE MACRO high_word(stream) AS md5_number_upper(concat(getvariable('seed'), '|', stream));
+-- Sixty-odd bits; the last product spreads them over the numbers that `bits` cuts out of it.
+CREATE OR REPLACE MACRO dice(stream, k) AS turned(turned(turned(turned(CAST(k AS UBIGINT), 1597334677, low_word(stream)), 2109346117, low_word(stream) >> 32),
+    1812433253, high_word(stream)), 1103515249, high_word(stream) >> 32) * CAST(3266489917 AS UBIGINT);
+CREATE OR REPLACE MACRO bits(h, shift, n) AS CAST((h >> shift) % CAST(n AS UBIGINT) AS BIGINT);
+-- Keys: an item at a site, on a day; an order (a supplier's, of a site and day); a part of what has a key; a text, by its MD5.
+CREATE OR REPLACE MACRO item_key(facility_no, item_no) AS facility_no * 1200 + item_no;
+CREATE OR REPLACE MACRO item_day_key(facility_no, item_no, day) AS (facility_no * 1200 + item_no) * 1000 + day;
+CREATE OR REPLACE MACRO order_key(facility_no, day, vendor_no) AS (facility_no * 1000 + day) * 100 + vendor_no;
+CREATE OR REPLACE MACRO part_key(k, part) AS (CAST(k AS UBIGINT) * CAST(1664525003 AS UBIGINT) + CAST(part AS UBIGINT) * CAST(1013904223 AS UBIGINT)) % CAST(4294967291 AS UBIGINT);
+CREATE OR REPLACE MACRO text_key(words) AS md5_number_lower(words) % CAST(4294967291 AS UBIGINT);
 CREATE OR REPLACE MACRO pick(words, h, shift) AS words[1 + bits(h, shift, len(words))];
 
 -- GS1 check digit of a number of up to 17 digits: weights 3, 1 from the right (GS1 General Specifications 7.9).
@@ -41,6 +56,7 @@ CREATE OR REPLACE MACRO alias_of(name, form) AS CASE form
     ELSE concat(split_part(name, ',', 1), CASE split_part(name, ', ', 2) WHEN 'Inc.' THEN ' Incorporated' WHEN 'Ltd.' THEN ' Limited' WHEN 'Corp.' THEN ' Corporation' ELSE ' Company' END) END;
 -- Lot number of a maker: four digits drawn, the week, which of its lots.
 CREATE OR REPLACE MACRO lot_of(h, batch, seq) AS concat('L', lpad(CAST(bits(h, 0, 10000) AS VARCHAR), 4, '0'), lpad(CAST(batch AS VARCHAR), 3, '0'), seq);
+CREATE OR REPLACE MACRO lot_key(item_no, batch, seq) AS (item_no * 1000 + batch) * 4 + seq;
 -- A field of a delimited file: quoted where it must be.
 CREATE OR REPLACE MACRO field(x, delimiter) AS CASE
     WHEN x IS NULL THEN ''

@@ -30,7 +30,7 @@ CREATE OR REPLACE TEMP TABLE po_line AS
 WITH wanted AS (
     SELECT r.item_no, r.day, CASE WHEN r.day >= s.merged_day THEN s.bought_by ELSE i.vendor_no END AS vendor_no, a.item_no_sent, i.order_uom AS uom, p.qty AS factor, (r.qty + p.qty - 1) // p.qty AS need_packs,
         i.price, i.has_contract, i.contract_end_day,
-        dice('order', concat(getvariable('facility_no'), '|', r.item_no, '|', r.day)) AS h
+        item_day_key(getvariable('facility_no'), r.item_no, r.day) AS line_id, dice('order', line_id) AS h
     FROM replenishment AS r
     JOIN item AS i USING (item_no)
     JOIN supplier AS s ON s.supplier_no = i.vendor_no
@@ -42,13 +42,14 @@ WITH wanted AS (
 numbered AS (
     SELECT *,
         concat('P', lpad(CAST(getvariable('facility_no') AS VARCHAR), 3, '0'), lpad(CAST(day AS VARCHAR), 3, '0'), lpad(CAST(vendor_no AS VARCHAR), 2, '0')) AS po_no,
+        order_key(getvariable('facility_no'), day, vendor_no) AS order_id,
         row_number() OVER (PARTITION BY day, vendor_no ORDER BY item_no) AS line_no,
         has_contract AND (contract_end_day IS NULL OR day < contract_end_day) AS on_contract
     FROM wanted
 )
 
 SELECT
-    po_no, CAST(line_no AS INTEGER) AS line_no, numbered.item_no, CAST(vendor_no AS INTEGER) AS vendor_no, CAST(day AS INTEGER) AS day, numbered.uom, factor,
+    po_no, order_id, line_id, CAST(line_no AS INTEGER) AS line_no, numbered.item_no, CAST(vendor_no AS INTEGER) AS vendor_no, CAST(day AS INTEGER) AS day, numbered.uom, factor,
     need_packs AS qty,
     -- Contract price by tier; list price is eight percent above.
     CASE WHEN NOT on_contract THEN price * base.qty * 108 // 100
@@ -73,7 +74,7 @@ SELECT
     CASE WHEN bits(h, 24, 1000) < 8 THEN item_no_sent END AS item_no_sent,
     bits(h, 36, 1000) < 25 AS price_changed,
     -- One day for all lines of an order: what is shipped together comes together.
-    1 + bits(dice('lead', po_no), 0, 3) AS lead_days,
+    1 + bits(dice('lead', order_id), 0, 3) AS lead_days,
     bits(h, 48, 1000) < 15 AS is_reversed,
     h
 FROM numbered
@@ -97,14 +98,14 @@ WITH piece AS (
 
 drawn AS (
     -- A maker's lot is what it ships of an item in a week, to whichever site.
-    SELECT *, CAST(day + lag_days AS BIGINT) // 7 AS batch, dice('lot', concat(item_no, '|', CAST(day + lag_days AS BIGINT) // 7, '|', lot_seq)) AS hl FROM piece
+    SELECT *, CAST(day + lag_days AS BIGINT) // 7 AS batch, dice('lot', lot_key(item_no, CAST(day + lag_days AS BIGINT) // 7, lot_seq)) AS hl FROM piece
     WHERE day + lag_days < getvariable('horizon')
 )
 
 SELECT
-    po_no, line_no, leg, lot_seq, item_no, drawn.vendor_no, day AS order_day, CAST(day + lag_days AS INTEGER) AS day, uom, factor, shipped AS qty, drawn.price,
+    po_no, order_id, line_id, line_no, leg, lot_seq, item_no, drawn.vendor_no, day AS order_day, CAST(day + lag_days AS INTEGER) AS day, uom, factor, shipped AS qty, drawn.price,
     shipped * factor AS qty_base, is_reversed AND leg = 1 AND lot_seq = 1 AS is_reversed, hl,
-    420 + bits(dice('dock', concat(po_no, '|', leg)), 0, 540) AS minute,
+    420 + bits(dice('dock', order_id * 4 + leg), 0, 540) AS minute,
     CASE WHEN i.is_lot_tracked THEN lot_of(hl, batch, lot_seq) END AS lot,
     CASE WHEN i.is_lot_tracked THEN batch * 7 + 67 + bits(hl, 24, 900) END AS expiry_day
 FROM drawn
@@ -194,13 +195,13 @@ SELECT item_no, day, lot, expiry_day, CASE WHEN short_by > 0 THEN -short_by ELSE
 -- Invoice lines: what was shipped, with the differences suppliers make. One invoice per order and shipment.
 CREATE OR REPLACE TEMP TABLE invoice AS
 WITH shipped AS (
-    SELECT po_no, line_no, leg, item_no, vendor_no, order_day, uom, factor, price, max(day) AS received_day, CAST(sum(qty) AS BIGINT) AS qty
+    SELECT po_no, order_id, line_id, line_no, leg, item_no, vendor_no, order_day, uom, factor, price, max(day) AS received_day, CAST(sum(qty) AS BIGINT) AS qty
     FROM shipment
-    GROUP BY po_no, line_no, leg, item_no, vendor_no, order_day, uom, factor, price
+    GROUP BY po_no, order_id, line_id, line_no, leg, item_no, vendor_no, order_day, uom, factor, price
 ),
 
 drawn AS (
-    SELECT *, dice('bill', concat(po_no, '|', line_no, '|', leg)) AS h, dice('invoice', concat(po_no, '|', leg)) AS hi FROM shipped
+    SELECT *, dice('bill', part_key(line_id, leg)) AS h, dice('invoice', order_id * 4 + leg) AS hi FROM shipped
 ),
 
 billed AS (
@@ -216,7 +217,7 @@ billed AS (
 
 stated AS (
     SELECT
-        concat('INV', substr(po_no, 2), leg) AS invoice_no, 'invoice' AS kind, po_no, line_no, leg, item_no, vendor_no, order_day, received_day, day, minute, difference, freight,
+        concat('INV', substr(po_no, 2), leg) AS invoice_no, 'invoice' AS kind, 0 AS kind_no, po_no, order_id, line_id, line_no, leg, item_no, vendor_no, order_day, received_day, day, minute, difference, freight,
         CASE difference WHEN 'uom' THEN 'EA' ELSE uom END AS uom,
         CASE difference WHEN 'uom' THEN 1 ELSE factor END AS factor,
         CASE difference WHEN 'qty' THEN qty + 1 WHEN 'uom' THEN qty * factor ELSE qty END AS qty,
@@ -229,12 +230,12 @@ all_lines AS (
     SELECT * FROM stated
     UNION ALL
     -- Half of the wrong prices are credited a week later: the same quantity back, at the difference.
-    SELECT replace(invoice_no, 'INV', 'CM'), 'credit', po_no, line_no, leg, item_no, vendor_no, order_day, received_day, day + 7, minute, 'credit', 0,
+    SELECT replace(invoice_no, 'INV', 'CM'), 'credit', 1, po_no, order_id, line_id, line_no, leg, item_no, vendor_no, order_day, received_day, day + 7, minute, 'credit', 0,
         uom, factor, -qty, price - po_price, po_price, po_factor, h, hi
     FROM stated WHERE difference = 'price' AND bits(h, 12, 2) = 0
     UNION ALL
     -- Some invoices come twice, the second time under a number of their own.
-    SELECT concat(invoice_no, 'A'), 'duplicate', po_no, line_no, leg, item_no, vendor_no, order_day, received_day, day + 3, minute, 'duplicate', freight,
+    SELECT concat(invoice_no, 'A'), 'duplicate', 2, po_no, order_id, line_id, line_no, leg, item_no, vendor_no, order_day, received_day, day + 3, minute, 'duplicate', freight,
         uom, factor, qty, price, po_price, po_factor, h, hi
     FROM stated WHERE bits(hi, 44, 1000) < 8
 )

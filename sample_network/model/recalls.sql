@@ -16,7 +16,7 @@ ORDER BY item_no;
 -- The lots of the last three weeks before the notice, and of some what was there before the first day.
 CREATE OR REPLACE TABLE recall_lot AS
 WITH made AS (
-    SELECT r.recall_no, r.item_no, lot_of(dice('lot', concat(r.item_no, '|', b.batch, '|', s.seq)), b.batch, s.seq) AS lot
+    SELECT r.recall_no, r.item_no, lot_of(dice('lot', lot_key(r.item_no, b.batch, s.seq)), b.batch, s.seq) AS lot
     FROM recall AS r
     JOIN range(0, 200) AS b (batch) ON b.batch BETWEEN (r.day - 1) // 7 - 2 AND (r.day - 1) // 7
     CROSS JOIN (VALUES (1), (2)) AS s (seq)
@@ -25,7 +25,7 @@ WITH made AS (
 )
 
 SELECT
-    *, CASE WHEN recall_lot_spelled(concat(recall_no, '|', lot)) THEN lower(concat(left(lot, 1), '-', substr(lot, 2))) ELSE lot END AS lot_said,
-    recall_lot_spelled(concat(recall_no, '|', lot)) AS is_respelled
+    *, CASE WHEN recall_lot_spelled(text_key(concat(recall_no, '|', lot))) THEN lower(concat(left(lot, 1), '-', substr(lot, 2))) ELSE lot END AS lot_said,
+    recall_lot_spelled(text_key(concat(recall_no, '|', lot))) AS is_respelled
 FROM made
 ORDER BY recall_no, lot;

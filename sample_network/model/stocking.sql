@@ -2,7 +2,7 @@
 -- A par level is revised once for some items.
 CREATE OR REPLACE TEMP TABLE stocking AS
 WITH drawn AS (
-    SELECT c.item_no, c.local_id, c.review_days, c.use_percent, c.use_size, dice('par', concat(getvariable('facility_no'), '|', c.item_no)) AS h
+    SELECT c.item_no, c.local_id, c.review_days, c.use_percent, c.use_size, dice('par', item_key(getvariable('facility_no'), c.item_no)) AS h
     FROM carried AS c WHERE getvariable('facility_no') > 0
 ),
 

@@ -6,7 +6,7 @@ CREATE OR REPLACE TEMP TABLE out_file AS
 WITH listed AS (
     SELECT file, min(day) AS day, count(*) AS rows, CAST(sum(amount) AS BIGINT) AS total,
         utc_of(min(day), CASE WHEN max(minute) < 0 THEN 1500 ELSE (max(minute) // 60 + 1) * 60 + 5 END, getvariable('zone')) AS due,
-        concat(getvariable('source'), '/', file) AS k
+        text_key(concat(getvariable('source'), '/', file)) AS k
     FROM out_line
     GROUP BY file
 ),

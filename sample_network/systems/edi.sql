@@ -119,7 +119,7 @@ SELECT d.*, s.edi_style, s.duns, f.code,
     concat(set_id, '_', f.code, '_', strftime(day_of(d.day), '%Y%m%d'), '.edi') AS file,
     row_number() OVER (PARTITION BY set_id, d.day, vendor_no ORDER BY document_no) AS set_no,
     length(body) - length(replace(body, chr(30), '')) + 2 AS segments,
-    set_id = '856' AND edi_count_wrong(document_no) AS is_miscounted
+    set_id = '856' AND edi_count_wrong(text_key(document_no)) AS is_miscounted
 FROM edi_document AS d
 JOIN supplier AS s ON s.supplier_no = d.vendor_no
 JOIN facility AS f ON f.facility_no = getvariable('facility_no');
@@ -140,7 +140,7 @@ copied AS (
     SELECT f.*, c.n AS copy_no, f.control + CASE WHEN c.n = 2 THEN 400000000 ELSE 0 END AS copy_control
     FROM framed AS f
     CROSS JOIN (VALUES (1), (2)) AS c (n)
-    WHERE c.n = 1 OR (f.set_id <> '997' AND edi_resent(f.file))
+    WHERE c.n = 1 OR (f.set_id <> '997' AND edi_resent(text_key(f.file)))
 ),
 
 enveloped AS (

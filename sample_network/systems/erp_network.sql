@@ -1,7 +1,7 @@
 -- Masters of the legacy ERP as they stand at `until`. Every value is text; dates of contracts are numbers yyyymmdd, 0 for none.
 -- section: item_master
 SELECT i.erp_no, upper(left(description, 60)), 'EA',
-    CASE WHEN gtin_bad_check(concat('erp|', item_no)) THEN bad_check(gtin) WHEN NOT (gtin_missing(concat('erp1|', item_no)) AND gtin_missing(concat('erp2|', item_no))) THEN i.gtin END,
+    CASE WHEN gtin_bad_check(part_key(item_no, 1)) THEN bad_check(gtin) WHEN NOT (gtin_missing(part_key(item_no, 2)) AND gtin_missing(part_key(item_no, 3))) THEN i.gtin END,
     m.first_name, part_no, CASE WHEN is_lot_tracked THEN 'Y' ELSE 'N' END, i.status, money4(price), stamp(utc_of(0, 420, 'America/New_York'))
 FROM item AS i JOIN supplier AS m ON m.supplier_no = i.mfr_no ORDER BY item_no
 -- section: item_uom

@@ -8,8 +8,8 @@ WITH arrived AS (
 
 SELECT l.*, a.done_at, utc_of(l.day, 480 + l.minute, f.zone) + to_microseconds(l.item_no) AS created_at, a.qty >= l.qty AND a.qty IS NOT NULL AS is_done,
     f.code, p.code AS ship_to, p.entity_id AS place_entity, i.erp_no AS item_erp_no, i.entity_id, i.description, s.erp_no AS vendor, s.entity_id AS supplier_id, s.is_edi,
-    late_commit(concat(l.po_no, '|', l.line_no)) AS is_late, l.fate IN ('rejected', 'substitute') AND hard_delete(concat(l.po_no, '|', l.line_no)) AS is_deleted,
-    patient_canary(concat(l.po_no, '|', l.line_no)) AS has_canary
+    late_commit(l.line_id) AS is_late, l.fate IN ('rejected', 'substitute') AND hard_delete(l.line_id) AS is_deleted,
+    patient_canary(part_key(l.line_id, 1000)) AS has_canary
 FROM po_line AS l
 JOIN facility AS f ON f.facility_no = getvariable('facility_no')
 JOIN place AS p ON p.code = CASE WHEN f.facility_no = 0 THEN 'DC1-RECV' ELSE concat(f.code, '-MAIN') END
@@ -25,14 +25,14 @@ WHERE created_at + CASE WHEN is_late THEN INTERVAL 9 MINUTE ELSE INTERVAL 0 MINU
 -- Lines and freight of every invoice; from a hospital's day on the cloud ERP keeps them.
 CREATE OR REPLACE TEMP TABLE ap_line AS
 WITH row_of AS (
-    SELECT b.invoice_no, b.line_no, b.po_no, b.line_no AS po_line_no, b.item_no, b.vendor_no, b.qty, b.uom, b.factor, b.price, b.amount, b.day, b.minute, b.kind, b.invoice_line FROM invoice AS b
+    SELECT b.invoice_no, b.line_no, b.po_no, b.line_no AS po_line_no, b.item_no, b.vendor_no, b.qty, b.uom, b.factor, b.price, b.amount, b.day, b.minute, b.kind, b.invoice_line, part_key(b.line_id, 100 + b.leg * 4 + b.kind_no) AS k FROM invoice AS b
     UNION ALL
-    SELECT b.invoice_no, 900, b.po_no, NULL, NULL, b.vendor_no, 1, 'EA', NULL, b.freight, b.freight, b.day, b.minute, b.kind, NULL FROM invoice AS b WHERE b.invoice_line = 1 AND b.freight > 0
+    SELECT b.invoice_no, 900, b.po_no, NULL, NULL, b.vendor_no, 1, 'EA', NULL, b.freight, b.freight, b.day, b.minute, b.kind, NULL, NULL FROM invoice AS b WHERE b.invoice_line = 1 AND b.freight > 0
 )
 
 SELECT r.*, s.erp_no AS vendor, s.suite_id, s.entity_id AS supplier_id, i.erp_no AS item_erp_no, i.entity_id, p.entity_id AS place_entity, p.code AS place_code,
     utc_of(r.day, 600 + r.minute % 480, f.zone) + to_microseconds(r.line_no) AS created_at, coalesce(r.day >= f.cloud_day, FALSE) AS in_cloud, f.zone, f.code,
-    r.item_no IS NOT NULL AND item_unknown(concat('ap|', r.invoice_no, '|', r.line_no)) AS other_item,
+    r.item_no IS NOT NULL AND item_unknown(r.k) AS other_item,
     m.result, f.facility_no
 FROM row_of AS r
 JOIN supplier AS s ON s.supplier_no = r.vendor_no

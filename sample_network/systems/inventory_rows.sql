@@ -3,8 +3,8 @@
 
 CREATE OR REPLACE TEMP TABLE inv_item AS
 WITH spelled AS (
-    SELECT c.local_id, c.h, i.*, m.first_name AS mfr, dice('alias', concat(getvariable('facility_no'), '|', i.mfr_no)) AS hm, look.gtin AS lookalike_gtin,
-        concat(getvariable('facility_no'), '|', i.item_no) AS k
+    SELECT c.local_id, c.h, i.*, m.first_name AS mfr, dice('alias', order_key(getvariable('facility_no'), 0, i.mfr_no)) AS hm, look.gtin AS lookalike_gtin,
+        item_key(getvariable('facility_no'), i.item_no) AS k
     FROM carried AS c
     JOIN item AS i USING (item_no)
     JOIN supplier AS m ON m.supplier_no = i.mfr_no
@@ -57,8 +57,8 @@ CREATE OR REPLACE TEMP TABLE inv_place AS
 SELECT
     0 AS day, p.room_no, p.entity_id, p.name, p.type, p.gln, p.code, own.local_id AS parent_id,
     CASE WHEN p.facility_no = 0 AND getvariable('facility_no') > 0 THEN 'DC1' ELSE p.local_id END AS local_id,
-    CASE WHEN place_code_missing(p.code) AND p.type = 'storeroom' THEN NULL ELSE p.code END AS network_code,
-    CASE WHEN place_code_missing(p.code) AND p.type = 'storeroom' THEN ['place_code_missing'] ELSE [] END AS kinds,
+    CASE WHEN place_code_missing(text_key(p.code)) AND p.type = 'storeroom' THEN NULL ELSE p.code END AS network_code,
+    CASE WHEN place_code_missing(text_key(p.code)) AND p.type = 'storeroom' THEN ['place_code_missing'] ELSE [] END AS kinds,
     row_number() OVER (ORDER BY p.facility_no = 0, p.facility_no, p.room_no) AS ord
 FROM place AS p
 LEFT JOIN place AS own ON own.facility_no = p.facility_no AND own.room_no = 0 AND p.room_no > 0
@@ -68,7 +68,7 @@ WHERE p.facility_no = getvariable('facility_no')
 
 CREATE OR REPLACE TEMP TABLE inv_receipt AS
 WITH keyed AS (
-    SELECT r.*, concat(r.receipt_no, '|', r.receipt_line) AS k, c.local_id AS item_id, c.entity_id, f.zone,
+    SELECT r.*, part_key(r.line_id, (r.leg * 2 + r.lot_seq) * 4 + r.take) AS k, c.local_id AS item_id, c.entity_id, f.zone,
         CASE WHEN getvariable('facility_no') = 0 THEN 'DC1-RECV' ELSE concat(f.code, '-MAIN') END AS place_code
     FROM receipt AS r
     JOIN carried AS c USING (item_no)
@@ -120,12 +120,12 @@ moved AS (
     FROM issue AS i, rooms AS r, facility AS f
     WHERE f.facility_no = getvariable('facility_no') AND f.facility_no > 0
     UNION ALL
-    SELECT item_no, day, 0, dice('transfer', concat(getvariable('facility_no'), '|', item_no, '|', day)), NULL, qty, 'transfer', 'DC1', 1
+    SELECT item_no, day, 0, dice('transfer', item_day_key(getvariable('facility_no'), item_no, day)), NULL, qty, 'transfer', 'DC1', 1
     FROM transfer
 ),
 
 keyed AS (
-    SELECT m.*, concat('M', getvariable('facility_no'), '-', m.day, '-', m.item_no, '-', m.leg) AS move_no,
+    SELECT m.*, concat('M', getvariable('facility_no'), '-', m.day, '-', m.item_no, '-', m.leg) AS move_no, part_key(item_day_key(getvariable('facility_no'), m.item_no, m.day), m.leg) AS k,
         -- Round the clock; the hours that the clocks skip or pass twice are left out, but for the defects.
         bits(m.h, 20, 1440) AS drawn_minute, c.local_id AS item_id, c.entity_id, fac.zone,
         origin.entity_id AS from_entity, CASE WHEN m.from_code = 'DC1' THEN 'DC1' ELSE origin.local_id END AS from_id,
@@ -138,9 +138,9 @@ keyed AS (
 )
 
 SELECT *,
-    clocks_forward(day_of(day)) AND zone <> 'America/Phoenix' AND getvariable('facility_no') % 3 <> 1 AND dst_gap(move_no) AS in_gap,
-    clocks_back(day_of(day)) AND zone <> 'America/Phoenix' AND getvariable('facility_no') % 3 <> 1 AND dst_fold(move_no) AS in_fold,
+    clocks_forward(day_of(day)) AND zone <> 'America/Phoenix' AND getvariable('facility_no') % 3 <> 1 AND dst_gap(k) AS in_gap,
+    clocks_back(day_of(day)) AND zone <> 'America/Phoenix' AND getvariable('facility_no') % 3 <> 1 AND dst_fold(k) AS in_fold,
     CASE WHEN clocks_forward(day_of(day)) AND drawn_minute BETWEEN 120 AND 179 THEN drawn_minute + 60
         WHEN clocks_back(day_of(day)) AND drawn_minute BETWEEN 60 AND 119 THEN drawn_minute + 60 ELSE drawn_minute END AS minute,
-    CASE WHEN patient_canary(move_no) THEN concat('for Canary, Pat MRN 0048', lpad(CAST(bits(h, 8, 10000) AS VARCHAR), 4, '0')) END AS note
+    CASE WHEN patient_canary(k) THEN concat('for Canary, Pat MRN 0048', lpad(CAST(bits(h, 8, 10000) AS VARCHAR), 4, '0')) END AS note
 FROM keyed;

@@ -5,7 +5,7 @@ SELECT concat('suppliers_', strftime(day_of(d.day), '%Y%m%d'), '.csv') AS file, 
 FROM supplier CROSS JOIN range(0, CAST(getvariable('horizon') AS INTEGER), 7) AS d (day)
 -- section: catalogue
 WITH offered AS (
-    SELECT i.*, s.suite_id, p.qty, p.from_day, p.to_day, i.price * b.qty * 108 // 100 AS list_price, b.qty AS first_qty, concat('suite|', i.item_no) AS k
+    SELECT i.*, s.suite_id, p.qty, p.from_day, p.to_day, i.price * b.qty * 108 // 100 AS list_price, b.qty AS first_qty, part_key(i.item_no, 4) AS k
     FROM item AS i
     JOIN supplier AS s ON s.supplier_no = i.vendor_no
     JOIN item_pack AS p ON p.item_no = i.item_no AND p.uom = i.order_uom

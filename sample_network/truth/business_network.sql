@@ -10,7 +10,7 @@ SELECT * FROM (
 ORDER BY 1, 2;
 -- Which other names of a maker the hospitals' lists have, from the rows that the truth lists as such.
 INSERT INTO truth.manufacturer_alias
-SELECT DISTINCT m.entity_id, d.source_system, alias_of(m.first_name, bits(dice('alias', concat(f.facility_no, '|', i.mfr_no)), 0, 3))
+SELECT DISTINCT m.entity_id, d.source_system, alias_of(m.first_name, bits(dice('alias', order_key(f.facility_no, 0, i.mfr_no)), 0, 3))
 FROM truth.defect AS d JOIN truth.crosswalk AS c ON c.domain = 'item' AND c.source_system = d.source_system AND c.source_key = d.source_key
 JOIN item AS i ON i.entity_id = c.entity_id JOIN supplier AS m ON m.supplier_no = i.mfr_no JOIN facility AS f ON f.source = d.source_system
 WHERE d.kind = 'mfr_alias' ORDER BY ALL;

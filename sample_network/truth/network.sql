@@ -49,10 +49,10 @@ SELECT * FROM (
     SELECT 'pack_changed', 'legacy_erp', 'item_uom', 'legacy_erp.sqlite', NULL, concat(erp_no, '|BX|', strftime(day_of(pack_change_day), '%Y-%m-%d')) FROM item
     WHERE pack_change_day IS NOT NULL AND utc_of(pack_change_day, 420, 'America/New_York') <= getvariable('until')
     UNION ALL
-    SELECT 'gtin_bad_check', 'legacy_erp', 'item', 'legacy_erp.sqlite', NULL, erp_no FROM item WHERE gtin_bad_check(concat('erp|', item_no))
+    SELECT 'gtin_bad_check', 'legacy_erp', 'item', 'legacy_erp.sqlite', NULL, erp_no FROM item WHERE gtin_bad_check(part_key(item_no, 1))
     UNION ALL
     SELECT 'gtin_missing', 'legacy_erp', 'item', 'legacy_erp.sqlite', NULL, erp_no FROM item
-    WHERE gtin_missing(concat('erp1|', item_no)) AND gtin_missing(concat('erp2|', item_no)) AND NOT gtin_bad_check(concat('erp|', item_no))
+    WHERE gtin_missing(part_key(item_no, 2)) AND gtin_missing(part_key(item_no, 3)) AND NOT gtin_bad_check(part_key(item_no, 1))
     UNION ALL
     SELECT 'schema_drift', f.source, 'stock', t.file, NULL, NULL FROM facility AS f JOIN truth.file AS t ON t.source_system = f.source AND t.feed = 'stock'
     WHERE f.dialect = 'parlevel' AND schema_drift(f.facility_no) AND CAST(regexp_extract(t.file, '[0-9]{8}') AS INTEGER) >= CAST(strftime(day_of(18), '%Y%m%d') AS INTEGER)

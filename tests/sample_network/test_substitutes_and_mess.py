@@ -22,7 +22,7 @@ from sample_network.truth.store import HERE as TRUTH
 @pytest.fixture(scope="module")
 def world() -> duckdb.DuckDBPyConnection:
     """The world of North, 40 days."""
-    con = open_world(Plan(seed=11, facilities=2, days=40))
+    con = open_world(Plan(seed=17, facilities=2, days=40))
     live_through(con, 1)
     return con
 
