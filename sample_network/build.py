@@ -18,7 +18,7 @@ import duckdb
 import yaml
 
 from sample_network.model.plan import Plan
-from sample_network.model.world import WAREHOUSE, live_through, open_world, world_of_a_site
+from sample_network.model.world import WAREHOUSE, live_through, open_world, world_of_sites
 from sample_network.systems.business import (
     prepare_business,
     write_business_network,
@@ -28,14 +28,16 @@ from sample_network.systems.business import (
 from sample_network.systems.drop import Drop, Writers
 from sample_network.systems.edi import note_keys, write_edi
 from sample_network.systems.erp import DATABASE, SqliteSink, UrlSink, note_site_orders, write_masters, write_site_orders
-from sample_network.systems.sites import write_site
+from sample_network.systems.sites import write_sites
 from sample_network.systems.suites import CLOUD_INVOICES, CLOUD_MASTERS, PROCUREMENT, write_suite
-from sample_network.systems.unread import write_unread_network, write_unread_site
+from sample_network.systems.unread import write_unread_network, write_unread_sites
 from sample_network.truth import store
 
 NETWORK_FILE = "simulated.yml"
 Settings = dict[str, str | dict[str, str]]
 HEAD_ZONE = "America/New_York"
+#: Days of hospitals that are made together: a quarter of a million facts, some hundred megabytes.
+SITE_DAYS = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,10 @@ def build(out: Path, plan: Plan, erp_url: str | None = None, memory_limit: str =
             works = Works(con, out, plan, writers)
             _write_shared(works)
             write_business_network(con, out, sink, writers)
-            con.execute("SET threads = 1")  # as many sites at a time instead, each on one thread
-            hospitals, warehouse = _sites(con)
-            for at in works.worlds(hospitals, threads):
-                _note_in_order(at, sink)
-            for at in works.worlds(warehouse, 1):
-                _note_in_order(at, sink)
+            con.execute("SET threads = 1")  # as many batches at a time instead, each on one thread
+            for batches in (_batches(plan), [range(WAREHOUSE, WAREHOUSE + 1)]):
+                for at in works.worlds(batches, threads):
+                    _note_in_order(at, sink)
         con.execute(f"SET threads = {threads}")
         write_network_file(con, out / NETWORK_FILE, erp_url)
         rows = store.finish(con, out)
@@ -82,79 +82,67 @@ def _sink(out: Path, erp_url: str | None) -> AbstractContextManager[SqliteSink |
     return UrlSink(erp_url) if erp_url else SqliteSink(out / DATABASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """A hospital, or the warehouse: how it is numbered, its time zone, source and inventory dialect."""
-
-    facility_no: int
-    zone: str
-    source: str
-    dialect: str
+def _batches(plan: Plan) -> list[range]:
+    """The hospitals in their order, so many together that statements have work and memory stays bounded."""
+    size = max(1, min((plan.facilities + 1) // 2, SITE_DAYS // plan.days))
+    return [range(first, min(first + size, plan.facilities + 1)) for first in range(1, plan.facilities + 1, size)]
 
 
 @dataclass(frozen=True, slots=True)
 class Works:
-    """What the making of every site shares."""
+    """What the making of all sites shares."""
 
     con: duckdb.DuckDBPyConnection
     root: Path
     plan: Plan
     writers: Writers
 
-    def worlds(self, sites: Sequence[Site], threads: int) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Makes the sites, `threads` at a time, and gives the connection of each in the order of `sites`.
+    def worlds(self, batches: Sequence[range], threads: int) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Makes the sites of batches, `threads` batches at a time, and gives the connection of each in their order.
 
-        A site's tables lie in its connection and are dropped when the next is asked for; no more than one site more
-        than `threads` is under way, so that memory stays bounded. Raises what went wrong at a site.
+        A batch's tables lie in its connection and are dropped when the next is asked for; no more than one batch more
+        than `threads` is under way, so that memory stays bounded. Raises what went wrong at a batch.
         """
         under_way: deque[Future[duckdb.DuckDBPyConnection]] = deque()
-        to_come = iter(sites)
+        to_come = iter(batches)
         with ThreadPoolExecutor(threads) as pool:
-            under_way.extend(pool.submit(self.make, site) for site in islice(to_come, threads + 1))
+            under_way.extend(pool.submit(self.make, batch) for batch in islice(to_come, threads + 1))
             while under_way:
                 with under_way.popleft().result() as at:
                     yield at
-                under_way.extend(pool.submit(self.make, site) for site in islice(to_come, 1))
+                under_way.extend(pool.submit(self.make, batch) for batch in islice(to_come, 1))
 
-    def make(self, site: Site) -> duckdb.DuckDBPyConnection:
-        """Makes one site beside the others: its files, and the truth that asks nothing of other sites."""
-        at = world_of_a_site(self.con, self.plan)
-        live_through(at, site.facility_no)
-        at.begin()  # one transaction, so that the truth file waits for the disk once per site
-        write_site(self.drop(at, site.source, site.zone), site.facility_no, site.dialect)
+    def make(self, sites: range) -> duckdb.DuckDBPyConnection:
+        """Makes some sites beside the others: their files, and the truth that asks nothing of other sites."""
+        at = world_of_sites(self.con, self.plan)
+        live_through(at, sites[0], sites[-1])
+        at.begin()  # one transaction, so that the truth file waits for the disk once per batch
+        write_sites(self.drop(at, None))
         write_edi(at, self.root, self.writers)
         note_site_orders(at)
-        write_suite(self.drop(at, "cloud_erp", site.zone), CLOUD_INVOICES)
-        write_unread_site(at, self.root)
+        write_suite(self.drop(at, "cloud_erp"), CLOUD_INVOICES)
+        write_unread_sites(at, self.root, self.writers)
         write_business_site(at, self.root, self.writers)
-        store.note_site(at)
+        store.note_sites(at)
         at.commit()
         return at
 
-    def drop(self, con: duckdb.DuckDBPyConnection, source: str, zone: str) -> Drop:
-        """The drop folder of a source."""
-        end = self.plan.end.replace(tzinfo=None)
-        return Drop(con, self.root, source, zone, self.plan.hourly, end, self.writers)
+    def drop(self, con: duckdb.DuckDBPyConnection, source: str | None) -> Drop:
+        """The drop folder of a source, or of each site its own."""
+        return Drop(con, self.root, source, self.plan.end.replace(tzinfo=None), self.writers)
 
 
 def _note_in_order(at: duckdb.DuckDBPyConnection, sink: SqliteSink | UrlSink) -> None:
-    """What must come site after site: keys that an earlier site may have used, rows of a database that keeps order."""
+    """What must come batch after batch: keys that an earlier one may have used, rows of a database that keeps order."""
     note_keys(at)
     write_site_orders(at, sink)
     write_site_books(at, sink)
 
 
 def _write_shared(works: Works) -> None:
-    write_suite(works.drop(works.con, "procurement", HEAD_ZONE), PROCUREMENT)
-    write_suite(works.drop(works.con, "cloud_erp", HEAD_ZONE), CLOUD_MASTERS)
-    write_unread_network(works.con, works.root)
-
-
-def _sites(con: duckdb.DuckDBPyConnection) -> tuple[list[Site], list[Site]]:
-    """Hospitals in their order; the warehouse after them, because it delivers what they took."""
-    rows = con.sql("SELECT facility_no, zone, source, dialect FROM facility ORDER BY facility_no").fetchall()
-    sites = [Site(*row) for row in rows]
-    return [s for s in sites if s.facility_no != WAREHOUSE], [s for s in sites if s.facility_no == WAREHOUSE]
+    write_suite(works.drop(works.con, "procurement"), PROCUREMENT)
+    write_suite(works.drop(works.con, "cloud_erp"), CLOUD_MASTERS)
+    write_unread_network(works.con, works.root, works.writers)
 
 
 def write_network_file(con: duckdb.DuckDBPyConnection, path: Path, erp_url: str | None) -> None:

@@ -1,25 +1,21 @@
--- What the orders of one site mean to finance: cost centres, commitments, payments, journals, goods received and not invoiced.
--- The world is at that site (process.sql). Money in ten-thousandths; ledgers: debits positive, credits negative.
+-- What the orders of the sites of table `here` mean to finance: cost centres, commitments, payments, journals, goods received and not invoiced.
+-- Continues process.sql. Money in ten-thousandths; ledgers: debits positive, credits negative.
 
 -- Which cost centre an order is charged to: a room of the hospital, receiving at the warehouse. Company-numbered keys.
 CREATE OR REPLACE TEMP TABLE charge AS
-WITH room AS (
-    SELECT greatest(1, count(*) - 1) AS n FROM place WHERE facility_no = getvariable('facility_no') AND room_no > 0
-),
-
-ordered AS (
-    SELECT po_no, order_id, vendor_no, day, CAST(sum(qty * price) AS BIGINT) AS amount,
+WITH ordered AS (
+    SELECT facility_no, po_no, order_id, vendor_no, day, CAST(sum(qty * price) AS BIGINT) AS amount,
         CAST(sum(CASE WHEN fate IN ('rejected', 'substitute') THEN qty * price ELSE 0 END) AS BIGINT) AS refused
-    FROM po_line GROUP BY po_no, order_id, vendor_no, day
+    FROM po_line GROUP BY facility_no, po_no, order_id, vendor_no, day
 )
 
-SELECT o.*, 100 + CAST(getvariable('facility_no') AS INTEGER) AS company,
-    CASE WHEN getvariable('facility_no') = 0 THEN 1 ELSE 1 + bits(dice('charge', o.order_id), 0, r.n) END AS room_no
-FROM ordered AS o, room AS r;
+SELECT o.*, s.company, s.code, s.cloud_day,
+    CASE WHEN o.facility_no = 0 THEN 1 ELSE 1 + bits(dice('charge', o.order_id), 0, greatest(1, s.using_rooms)) END AS room_no
+FROM ordered AS o JOIN here AS s USING (facility_no);
 
 -- What an invoice line takes off the order, at the order's price; a credit and a second copy take off nothing.
 CREATE OR REPLACE TEMP TABLE booked AS
-SELECT b.invoice_no, b.line_no, b.invoice_line, b.kind, b.po_no, b.vendor_no, b.day, b.amount, CASE WHEN b.invoice_line = 1 THEN b.freight ELSE 0 END AS freight, m.result,
+SELECT b.facility_no, b.invoice_no, b.line_no, b.invoice_line, b.kind, b.po_no, b.order_id, b.vendor_no, b.day, b.amount, CASE WHEN b.invoice_line = 1 THEN b.freight ELSE 0 END AS freight, m.result,
     CASE WHEN b.kind = 'invoice' THEN b.qty * b.factor * b.po_price // b.po_factor ELSE 0 END AS relief
 FROM invoice AS b
 JOIN matched AS m ON m.invoice_no = b.invoice_no AND m.invoice_line = b.invoice_line;
@@ -37,11 +33,11 @@ WITH released AS (
 ),
 
 whole AS (
-    SELECT invoice_no, kind, po_no, vendor_no, day, replace(invoice_no, 'CM', 'INV') AS origin,
+    SELECT facility_no, invoice_no, kind, po_no, order_id, vendor_no, day, replace(invoice_no, 'CM', 'INV') AS origin,
         CAST(sum(amount) + sum(freight) AS BIGINT) AS amount, CAST(sum(freight) AS BIGINT) AS freight,
         CASE WHEN kind <> 'duplicate' AND count(*) = count(line_release) THEN max(line_release) END AS release_day,
         CASE WHEN kind = 'duplicate' THEN 'DUPLICATE' WHEN bool_or(result = 'price') THEN 'PRICE' WHEN bool_or(result = 'qty') THEN 'QUANTITY' END AS hold
-    FROM released GROUP BY invoice_no, kind, po_no, vendor_no, day
+    FROM released GROUP BY facility_no, invoice_no, kind, po_no, order_id, vendor_no, day
 ),
 
 -- A credit is taken with the invoice that it corrects.
@@ -60,52 +56,52 @@ SELECT *, CASE WHEN run_day < getvariable('horizon') THEN run_day END AS paid_da
 FROM run;
 
 CREATE OR REPLACE TEMP TABLE payment AS
-SELECT concat('PY', lpad(CAST(getvariable('facility_no') AS VARCHAR), 3, '0'), lpad(CAST(paid_day AS VARCHAR), 3, '0'), lpad(CAST(vendor_no AS VARCHAR), 2, '0')) AS payment_no,
-    vendor_no, CAST(paid_day AS INTEGER) AS day, row_number() OVER (PARTITION BY paid_day, vendor_no ORDER BY invoice_no) AS line_no,
-    invoice_no, kind, po_no, amount, discount, amount - discount AS paid,
+SELECT facility_no, concat('PY', lpad(CAST(facility_no AS VARCHAR), 3, '0'), lpad(CAST(paid_day AS VARCHAR), 3, '0'), lpad(CAST(vendor_no AS VARCHAR), 2, '0')) AS payment_no,
+    vendor_no, CAST(paid_day AS INTEGER) AS day, row_number() OVER (PARTITION BY facility_no, paid_day, vendor_no ORDER BY invoice_no) AS line_no,
+    invoice_no, kind, po_no, order_id, amount, discount, amount - discount AS paid,
     ['ACH', 'ACH', 'CHECK', 'CARD'][1 + vendor_no % 4] AS method,
-    CASE WHEN s.extra_remits > 0 THEN 1 + bits(dice('remit', order_key(getvariable('facility_no'), 0, vendor_no)), 0, s.extra_remits) ELSE 0 END AS remit
+    CASE WHEN s.extra_remits > 0 THEN 1 + bits(dice('remit', order_key(facility_no, 0, vendor_no)), 0, s.extra_remits) ELSE 0 END AS remit
 FROM ap_invoice JOIN supplier AS s ON s.supplier_no = vendor_no
 WHERE paid_day IS NOT NULL;
 
 -- One journal a day and kind. Whoever keeps the books on the day of posting keeps them (facility.cloud_day).
 CREATE OR REPLACE TEMP TABLE gl_line AS
 WITH entry AS (
-    SELECT s.day, 'RC' AS system, c.room_no, a.account, sum(a.sign * s.qty * s.price) AS amount
-    FROM shipment AS s JOIN charge AS c USING (po_no) CROSS JOIN (VALUES (1300, 1), (2110, -1)) AS a (account, sign)
-    GROUP BY s.day, c.room_no, a.account
+    SELECT s.facility_no, s.day, 'RC' AS system, c.room_no, a.account, sum(a.sign * s.qty * s.price) AS amount
+    FROM shipment AS s JOIN charge AS c USING (order_id) CROSS JOIN (VALUES (1300, 1), (2110, -1)) AS a (account, sign)
+    GROUP BY s.facility_no, s.day, c.room_no, a.account
     UNION ALL
     -- What is entered is owed, but for second copies: at the order's price against what was received, the rest is variance and freight.
-    SELECT b.day, 'AP', c.room_no, a.account,
+    SELECT b.facility_no, b.day, 'AP', c.room_no, a.account,
         sum(CASE a.account WHEN 2110 THEN b.relief WHEN 5290 THEN b.amount - b.relief WHEN 6410 THEN b.freight ELSE -b.amount - b.freight END)
-    FROM booked AS b JOIN charge AS c USING (po_no) CROSS JOIN (VALUES (2110), (5290), (6410), (2010)) AS a (account)
-    WHERE b.kind <> 'duplicate' GROUP BY b.day, c.room_no, a.account
+    FROM booked AS b JOIN charge AS c USING (order_id) CROSS JOIN (VALUES (2110), (5290), (6410), (2010)) AS a (account)
+    WHERE b.kind <> 'duplicate' GROUP BY b.facility_no, b.day, c.room_no, a.account
     UNION ALL
-    SELECT p.day, 'PY', c.room_no, a.account, sum(CASE a.account WHEN 2010 THEN p.amount WHEN 1010 THEN -p.paid ELSE -p.discount END)
-    FROM payment AS p JOIN charge AS c USING (po_no) CROSS JOIN (VALUES (2010), (1010), (4900)) AS a (account)
-    GROUP BY p.day, c.room_no, a.account
+    SELECT p.facility_no, p.day, 'PY', c.room_no, a.account, sum(CASE a.account WHEN 2010 THEN p.amount WHEN 1010 THEN -p.paid ELSE -p.discount END)
+    FROM payment AS p JOIN charge AS c USING (order_id) CROSS JOIN (VALUES (2010), (1010), (4900)) AS a (account)
+    GROUP BY p.facility_no, p.day, c.room_no, a.account
 )
 
-SELECT e.day, e.system, e.room_no, e.account, CAST(e.amount AS BIGINT) AS amount, f.code, coalesce(e.day >= f.cloud_day, FALSE) AS in_cloud,
+SELECT e.facility_no, e.day, e.system, e.room_no, e.account, CAST(e.amount AS BIGINT) AS amount, f.code, coalesce(e.day >= f.cloud_day, FALSE) AS in_cloud,
     concat(e.system, strftime(day_of(e.day), '%Y%m%d')) AS journal_no,
-    CAST(row_number() OVER (PARTITION BY e.day, e.system ORDER BY e.room_no, e.account) AS INTEGER) AS line_no,
-    100 + CAST(getvariable('facility_no') AS INTEGER) AS company
-FROM entry AS e JOIN facility AS f ON f.facility_no = getvariable('facility_no')
+    CAST(row_number() OVER (PARTITION BY e.facility_no, e.day, e.system ORDER BY e.room_no, e.account) AS INTEGER) AS line_no,
+    f.company
+FROM entry AS e JOIN here AS f USING (facility_no)
 WHERE e.amount <> 0;
 
 -- Encumbered with the order, released where the supplier will not deliver, relieved by invoices.
 CREATE OR REPLACE TEMP TABLE commitment AS
 WITH entry AS (
-    SELECT po_no, 1 AS seq, 'encumber' AS kind, amount, day, '' AS document_no FROM charge
+    SELECT order_id, 1 AS seq, 'encumber' AS kind, amount, day, '' AS document_no FROM charge
     UNION ALL
-    SELECT po_no, 2, 'release', -refused, day + 1, '' FROM charge WHERE refused > 0 AND day + 1 < getvariable('horizon')
+    SELECT order_id, 2, 'release', -refused, day + 1, '' FROM charge WHERE refused > 0 AND day + 1 < getvariable('horizon')
     UNION ALL
-    SELECT po_no, 2 + row_number() OVER (PARTITION BY po_no ORDER BY day, invoice_no), 'relieve', -relief, day, invoice_no
-    FROM (SELECT po_no, invoice_no, day, CAST(sum(relief) AS BIGINT) AS relief FROM booked WHERE kind = 'invoice' GROUP BY po_no, invoice_no, day)
+    SELECT order_id, 2 + row_number() OVER (PARTITION BY order_id ORDER BY day, invoice_no), 'relieve', -relief, day, invoice_no
+    FROM (SELECT order_id, invoice_no, day, CAST(sum(relief) AS BIGINT) AS relief FROM booked WHERE kind = 'invoice' GROUP BY order_id, invoice_no, day)
 )
 
-SELECT e.po_no, CAST(e.seq AS INTEGER) AS seq, e.kind, e.amount, CAST(e.day AS INTEGER) AS day, e.document_no, c.room_no, c.company, f.code, coalesce(e.day >= f.cloud_day, FALSE) AS in_cloud
-FROM entry AS e JOIN charge AS c USING (po_no) JOIN facility AS f ON f.facility_no = getvariable('facility_no');
+SELECT c.facility_no, c.po_no, CAST(e.seq AS INTEGER) AS seq, e.kind, e.amount, CAST(e.day AS INTEGER) AS day, e.document_no, c.room_no, c.company, c.code, coalesce(e.day >= c.cloud_day, FALSE) AS in_cloud
+FROM entry AS e JOIN charge AS c USING (order_id);
 
 -- Per order line at the end of each month, and of the last day played: received and billed so far, at the order's price.
 CREATE OR REPLACE TEMP TABLE grni AS
@@ -115,11 +111,11 @@ WITH closing AS (
 ),
 
 moved AS (
-    SELECT po_no, line_no, day, qty * price AS received, 0 AS billed, day AS received_day FROM shipment
+    SELECT facility_no, po_no, line_no, day, qty * price AS received, 0 AS billed, day AS received_day FROM shipment
     UNION ALL
-    SELECT po_no, line_no, day, 0, relief, NULL FROM booked WHERE relief <> 0
+    SELECT facility_no, po_no, line_no, day, 0, relief, NULL FROM booked WHERE relief <> 0
 )
 
-SELECT c.day, c.is_period_end, m.po_no, m.line_no, CAST(sum(m.received) AS BIGINT) AS received, CAST(sum(m.billed) AS BIGINT) AS billed, max(m.received_day) AS received_day
+SELECT m.facility_no, c.day, c.is_period_end, m.po_no, m.line_no, CAST(sum(m.received) AS BIGINT) AS received, CAST(sum(m.billed) AS BIGINT) AS billed, max(m.received_day) AS received_day
 FROM closing AS c JOIN moved AS m ON m.day <= c.day
-GROUP BY c.day, c.is_period_end, m.po_no, m.line_no;
+GROUP BY m.facility_no, c.day, c.is_period_end, m.po_no, m.line_no;

@@ -11,7 +11,7 @@ CREATE OR REPLACE MACRO high_word(stream) AS md5_number_upper(concat(getvariable
 CREATE OR REPLACE MACRO dice(stream, k) AS turned(turned(turned(turned(CAST(k AS UBIGINT), 1597334677, low_word(stream)), 2109346117, low_word(stream) >> 32),
     1812433253, high_word(stream)), 1103515249, high_word(stream) >> 32) * CAST(3266489917 AS UBIGINT);
 CREATE OR REPLACE MACRO bits(h, shift, n) AS CAST((h >> shift) % CAST(n AS UBIGINT) AS BIGINT);
--- Keys: an item at a site, on a day; an order (a supplier's, of a site and day); a part of what has a key; a text, by its MD5.
+-- Keys: an item at a site (a shelf), on a day; an order (a supplier's, of a site and day); a part of what has a key; a text, by its MD5.
 CREATE OR REPLACE MACRO item_key(facility_no, item_no) AS facility_no * 1200 + item_no;
 CREATE OR REPLACE MACRO item_day_key(facility_no, item_no, day) AS (facility_no * 1200 + item_no) * 1000 + day;
 CREATE OR REPLACE MACRO order_key(facility_no, day, vendor_no) AS (facility_no * 1000 + day) * 100 + vendor_no;

@@ -136,6 +136,12 @@ FROM shaped
 JOIN supplier AS m ON m.supplier_no = mfr_no
 ORDER BY item_no;
 
+-- What a supplier may send in place of an item: the same thing of another maker.
+CREATE OR REPLACE TABLE alike AS
+SELECT i.item_no, o.item_no AS other_no
+FROM item AS i JOIN item AS o ON o.kind = i.kind AND o.size = i.size AND o.sterility = i.sterility AND o.mfr_no <> i.mfr_no
+ORDER BY ALL;
+
 -- Packs of an item, with the days they hold. The first box shrinks by a tenth on the day of the change.
 CREATE OR REPLACE TABLE item_pack AS
 WITH pack AS (

@@ -49,3 +49,13 @@ SELECT
     END AS local_id
 FROM listed
 ORDER BY facility_no, room_no;
+
+-- What a site's systems need to know of it: where goods come in (dock) and lie (shelf), how many rooms use them.
+CREATE OR REPLACE TABLE site AS
+SELECT f.*, 100 + f.facility_no AS company, dock.code AS dock_code, dock.name AS dock_name, dock.gln AS dock_gln, dock.entity_id AS dock_entity, dock.local_id AS dock_id,
+    shelf.entity_id AS shelf_entity, shelf.local_id AS shelf_place_id,
+    (SELECT count(*) FROM place AS p WHERE p.facility_no = f.facility_no AND p.room_no > 1) AS using_rooms
+FROM facility AS f
+JOIN place AS dock ON dock.code = CASE WHEN f.facility_no = 0 THEN 'DC1-RECV' ELSE concat(f.code, '-MAIN') END
+JOIN place AS shelf ON shelf.code = CASE WHEN f.facility_no = 0 THEN 'DC1-BULK' ELSE concat(f.code, '-MAIN') END
+ORDER BY f.facility_no;

@@ -1,4 +1,4 @@
-"""The world in DuckDB: shared tables once, then the tables of one site at a time.
+"""The world in DuckDB: shared tables once, then the tables of some sites at a time.
 
 Here: running the SQL of this folder. Not here: the rules of the world (the .sql files), how systems write it down.
 """
@@ -21,7 +21,7 @@ def script(name: str, folder: Path | None = None) -> str:
 
 
 def open_world(plan: Plan, memory_limit: str = "2GB", threads: int = 2) -> duckdb.DuckDBPyConnection:
-    """A connection with the shared tables: supplier, item, item_pack, contract(_price), unit, facility, place.
+    """A connection with the shared tables: supplier, item, item_pack, contract(_price), unit, facility, place, site.
 
     Only sums of whole numbers and ordered results come out of it, so that threads and hash seeds change nothing.
     """
@@ -35,7 +35,7 @@ def open_world(plan: Plan, memory_limit: str = "2GB", threads: int = 2) -> duckd
     return con
 
 
-def world_of_a_site(con: duckdb.DuckDBPyConnection, plan: Plan) -> duckdb.DuckDBPyConnection:
+def world_of_sites(con: duckdb.DuckDBPyConnection, plan: Plan) -> duckdb.DuckDBPyConnection:
     """A connection of its own to the world of `con`: its sites' tables and variables are seen by nobody else."""
     own = con.cursor()
     _set_out(own, plan)
@@ -48,7 +48,6 @@ def _set_out(con: duckdb.DuckDBPyConnection, plan: Plan) -> None:
         ("seed", plan.seed),
         ("facilities", plan.facilities),
         ("horizon", plan.horizon),
-        ("facility_no", 0),
     ):
         con.execute(f"SET VARIABLE {name} = {value}")
     con.execute(f"SET VARIABLE first_day = DATE '{plan.first_day}'")
@@ -56,14 +55,16 @@ def _set_out(con: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     con.execute(f"SET VARIABLE hourly = {plan.hourly}")
 
 
-def live_through(con: duckdb.DuckDBPyConnection, facility_no: int) -> None:
-    """Makes the tables of one site: carried, demand, po_line, shipment, receipt, queue, used, issue, stock, invoice,
-    matched.
+def live_through(con: duckdb.DuckDBPyConnection, first: int, last: int) -> None:
+    """Makes the tables of the sites numbered `first` to `last`.
 
-    The warehouse (0) comes after all hospitals, because it delivers what they took from it.
+    They are: here, carried, demand, po_line, shipment, receipt, queue, used, issue, stock, invoice, matched.
+
+    The warehouse (0) comes alone and after all hospitals, because it delivers what they took from it.
     """
-    con.execute(f"SET VARIABLE facility_no = {facility_no}")
-    con.execute(script("demand_warehouse.sql" if facility_no == WAREHOUSE else "demand.sql"))
+    con.execute(f"SET VARIABLE first_site = {first}")
+    con.execute(f"SET VARIABLE last_site = {last}")
+    con.execute(script("here.sql"))
+    con.execute(script("demand_warehouse.sql" if first == WAREHOUSE else "demand.sql"))
     con.execute(script("process.sql"))
-    if facility_no != WAREHOUSE:
-        con.execute("INSERT INTO transfer_all SELECT * FROM transfer ORDER BY item_no, day")
+    con.execute("INSERT INTO transfer_all SELECT facility_no, item_no, day, qty FROM transfer ORDER BY ALL")

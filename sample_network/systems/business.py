@@ -50,7 +50,7 @@ def write_business_network(con: duckdb.DuckDBPyConnection, root: Path, sink: Sin
 
 
 def write_business_site(con: duckdb.DuckDBPyConnection, root: Path, writers: Writers) -> None:
-    """Files of the site the world is at; leaves the tables of finance.sql and stocking.sql."""
+    """Files of the sites the world is at; leaves the tables of finance.sql and stocking.sql."""
     con.execute(script("finance.sql", MODEL))
     con.execute(script("stocking.sql", MODEL))
     _write(con, root, f"{sections('finance_files.sql')['site']} UNION ALL ({script('stocking.sql', HERE)})", writers)
@@ -80,10 +80,7 @@ def _write(con: duckdb.DuckDBPyConnection, root: Path, lines_sql: str, writers: 
         "WHERE NOT ends_with(folder, '_unread') ORDER BY folder, feed, file"
     )
     for folder, feed, name, text in con.sql("SELECT folder, feed, file, text FROM plain_file ORDER BY ALL").fetchall():
-        path = root / folder / name
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            writers.write(path, _content(feed, name, text))
+        writers.write(root / folder / name, _content(feed, name, text))
 
 
 def _content(feed: str, name: str, text: str) -> bytes:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -23,19 +24,43 @@ from sample_network.model.world import script
 HERE = Path(__file__).parent
 A_DAY = timedelta(days=1)
 _FILES_UNDER_WAY = 64
+#: What lines may have; NULL where a statement does not name it. facility_no (-1: of no site), day, minute (-1: of a
+#: nightly list) say in which file a line is; kinds: its defects; amount: what the trailer adds up; the last what it
+#: means: the key of an entity of a domain, or a fact. Lines come in the order of sites, days, minutes and lines.
+COLUMNS = {
+    "facility_no": "INTEGER",
+    "day": "INTEGER",
+    "minute": "INTEGER",
+    "source_key": "VARCHAR",
+    "kinds": "VARCHAR[]",
+    "amount": "BIGINT",
+    "text": "VARCHAR",
+    "domain": "VARCHAR",
+    "fact": "VARCHAR",
+    "entity_id": "VARCHAR",
+    "supplier_id": "VARCHAR",
+    "place_entity": "VARCHAR",
+    "to_entity": "VARCHAR",
+    "qty_base": "BIGINT",
+    "value": "DECIMAL(18, 4)",
+    "is_refused": "BOOLEAN",
+}
 #: Stands in SQL texts for a byte that is no UTF-8.
 BAD_BYTE = (b"\x01", b"\xe9")
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a system writes the files of one feed. `trailer`: format text with {rows} and {total}; None: none.
+    """How a system writes the files of one feed.
 
-    `qty_field`: position of the quantity in a line where a file may be sent wrong first and corrected later.
+    `file`: their name, with {day} and, where it is in it, {code} of the site. `trailer`: format text with {rows} and
+    {total}; None: none. `qty_field`: position of the quantity in a line where a file may be sent wrong first and
+    corrected later.
     `drifted`: (day, name): the header has one more column from that day on.
     """
 
     feed: str
+    file: str
     header: str
     delimiter: str = ","
     encoding: str = "utf-8"
@@ -51,10 +76,15 @@ class Layout:
         return self.section or self.feed
 
 
+#: A layout, and the SELECT of its lines (COLUMNS).
+Feed = tuple[Layout, str]
+
+
 @dataclass(frozen=True, slots=True)
 class DropFile:
     """One file as it should be, and what befalls it."""
 
+    source: str
     name: str
     day: int
     rows: int
@@ -73,7 +103,8 @@ class Writers:
 
     def __init__(self, threads: int = 4) -> None:
         self.pool = ThreadPoolExecutor(threads)
-        self.under_way: deque[Future[int]] = deque()
+        self.under_way: deque[Future[None]] = deque()
+        self.folders: set[Path] = set()
 
     def __enter__(self) -> Writers:
         return self
@@ -83,8 +114,11 @@ class Writers:
             self._settle(0)
 
     def write(self, path: Path, content: bytes) -> None:
-        """Writes a file some time soon; waits where too many are under way, so that memory stays bounded."""
-        self.under_way.append(self.pool.submit(path.write_bytes, content))
+        """Writes a file some time soon, unless it is there; waits where too many are under way."""
+        if path.parent not in self.folders:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.folders.add(path.parent)
+        self.under_way.append(self.pool.submit(_write_new, path, content))
         self._settle(_FILES_UNDER_WAY)
 
     def _settle(self, allowed: int) -> None:
@@ -92,54 +126,67 @@ class Writers:
             self.under_way.popleft().result()
 
 
+def _write_new(path: Path, content: bytes) -> None:
+    with suppress(FileExistsError), path.open("xb", buffering=0) as file:
+        file.write(content)
+
+
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """A source's drop folder below `root`, filled up to `until` (UTC, without zone)."""
+    """Drop folders below `root`, filled up to `until` (UTC, without zone). `source`: whose; None: each site's own."""
 
     con: duckdb.DuckDBPyConnection
     root: Path
-    source: str
-    zone: str
-    hourly: bool
+    source: str | None
     until: datetime
     writers: Writers
 
-    def emit(self, layout: Layout, lines_sql: str) -> None:
-        """Writes the files of a feed and leaves the tables out_line and out_file for the truth.
-
-        `lines_sql`: SELECT of file, day, minute, ord, source_key, kinds, amount, text. A file that is there stays.
-        """
+    def emit(self, feeds: Sequence[Feed]) -> None:
+        """Writes the files of some feeds, and the truth about them and their lines. A file that is there stays."""
         con = self.con
-        parts = {"hour": "''", "minute": "-1"}
-        if self.hourly:
-            parts = {"hour": "concat('_', lpad(CAST(minute // 60 AS VARCHAR), 2, '0'))", "minute": "minute"}
-        con.execute(f"CREATE OR REPLACE TEMP TABLE raw_line AS {lines_sql.format(**parts)}")
-        for name, value in (("source", self.source), ("feed", layout.feed), ("zone", self.zone)):
-            con.execute(f"SET VARIABLE {name} = '{value}'")
-        con.execute(f"SET VARIABLE has_trailer = {layout.trailer is not None}")
-        con.execute(f"SET VARIABLE correctable = {layout.qty_field is not None}")
+        con.execute(layout_table(feeds, self.source))
+        con.execute(f"CREATE OR REPLACE TEMP VIEW raw_line AS {_lines(feeds)}")
         con.execute(script("drop.sql", HERE))
-        folder = self.root / self.source
-        folder.mkdir(parents=True, exist_ok=True)
-        for file in self._files(layout):
+        for layout, file in self._files(feeds):
             for name, content, available in _versions(file, layout):
-                path = folder / name
-                if available <= self.until and not path.exists():
-                    self.writers.write(path, content)
+                if available <= self.until:
+                    self.writers.write(self.root / file.source / name, content)
 
-    def _files(self, layout: Layout) -> Iterator[DropFile]:
+    def _files(self, feeds: Sequence[Feed]) -> Iterator[tuple[Layout, DropFile]]:
         """The files, each with its lines."""
         heads = self.con.execute(
-            "SELECT file, day, rows, total, available, right_at, kinds FROM out_file ORDER BY file"
+            "SELECT layout_no, source, file, day, rows, total, available, right_at, kinds FROM out_file "
+            "ORDER BY first_n"
         ).fetchall()
-        end = "".join(f"chr({ord(c)})" if n == 0 else f", chr({ord(c)})" for n, c in enumerate(layout.line_end))
-        rows_in_order = f"SELECT concat(text, {end}) AS text FROM out_line ORDER BY file, line"
-        content = _Text(self.con.sql(rows_in_order).to_arrow_table().column("text"))
+        content = _Text(self.con.sql("SELECT text FROM out_line ORDER BY n").to_arrow_table().column("text"))
         start = 0
-        for name, day, rows, total, available, right_at, kinds in heads:
+        for layout_no, source, name, day, rows, total, available, right_at, kinds in heads:
+            layout = feeds[layout_no][0]
             body = _encoded(content.lines(start, rows), layout.encoding)
             start += rows
-            yield DropFile(name, day, rows, int(total), available, right_at, tuple(kinds), body)
+            yield layout, DropFile(source, name, day, rows, total, available, right_at, tuple(kinds), body)
+
+
+def layout_table(feeds: Sequence[Feed], source: str | None) -> str:
+    """SQL of the table layout, as drop.sql reads it."""
+    name = "CAST(NULL AS VARCHAR)" if source is None else f"'{source}'"
+    rows = ", ".join(
+        f"({n}, {name}, '{y.feed}', '{y.file}', {y.trailer is not None}, {y.qty_field is not None})"
+        for n, (y, _) in enumerate(feeds)
+    )
+    columns = "layout_no, source, feed, file_name, has_trailer, is_correctable"
+    return f"CREATE OR REPLACE TEMP TABLE layout AS SELECT * FROM (VALUES {rows}) AS t ({columns})"
+
+
+def _lines(feeds: Sequence[Feed]) -> str:
+    """SQL of the lines of all feeds, one after the other, with their line ends."""
+    parts = [
+        f"SELECT -1 AS layout_no, {', '.join(f'CAST(NULL AS {k}) AS {c}' for c, k in COLUMNS.items())} WHERE FALSE"
+    ]
+    for n, (layout, lines_sql) in enumerate(feeds):
+        end = ", ".join(f"chr({ord(c)})" for c in layout.line_end)
+        parts.append(f"SELECT {n} AS layout_no, * REPLACE (concat(text, {end}) AS text) FROM ({lines_sql})")
+    return " UNION ALL BY NAME ".join(parts)
 
 
 class _Text:

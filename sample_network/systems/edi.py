@@ -16,18 +16,14 @@ FOLDER = "edi"
 
 
 def write_edi(con: duckdb.DuckDBPyConnection, root: Path, writers: Writers) -> None:
-    """The documents of the site the world is at, a file per day and set. A file that is there already stays."""
+    """The documents of the sites the world is at, a file per site, day and set. A file that is there already stays."""
     con.execute(script("edi.sql", HERE))
     con.execute(script("edi_acks.sql", HERE))
-    folder = root / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
     files = con.sql("SELECT file, text FROM edi_file WHERE available <= getvariable('until') ORDER BY file").fetchall()
     for name, text in files:
-        path = folder / name
-        if not path.exists():
-            writers.write(path, text.encode("ascii"))
+        writers.write(root / FOLDER / name, text.encode("ascii"))
 
 
 def note_keys(con: duckdb.DuckDBPyConnection) -> None:
-    """The truth about the keys in the documents of that site. In the order of sites: a key is noted once."""
+    """The truth about the keys in those documents. In the order of sites: a key is noted once."""
     con.execute(script("edi_keys.sql", HERE))

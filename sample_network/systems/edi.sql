@@ -1,13 +1,13 @@
--- Documents of one site and its EDI suppliers. Elements are parted by chr(31) and segments end with chr(30) until the partner's own
+-- Documents of the sites of table `here` and their EDI suppliers. Elements are parted by chr(31) and segments end with chr(30) until the partner's own
 -- marks replace them. One interchange per file and supplier, one transaction set per document.
 
 CREATE OR REPLACE TEMP TABLE edi_line AS
-SELECT l.*, s.duns, s.gln AS supplier_gln, s.erp_no AS vendor, s.edi_style, s.company, s.entity_id AS supplier_id, i.entity_id AS item_id, p.entity_id AS place_id,
+SELECT l.*, s.duns, s.gln AS supplier_gln, s.erp_no AS vendor, s.edi_style, s.company, s.entity_id AS supplier_id, i.entity_id AS item_id, f.dock_entity AS place_id,
     upper(s.first_name) AS supplier_name, i.erp_no AS item_erp_no, i.description, u.x12,
     CASE WHEN i.vendor_no = i.mfr_no THEN i.part_no ELSE concat('D', 700000 + i.item_no) END AS vendor_part,
-    i.vendor_no = l.vendor_no AS is_listed, k.gtin AS pack_gtin, p.code AS place_code, p.name AS place_name, p.gln AS place_gln, f.code AS facility_code, f.zone,
+    i.vendor_no = l.vendor_no AS is_listed, k.gtin AS pack_gtin, f.dock_code AS place_code, f.dock_name AS place_name, f.dock_gln AS place_gln, f.code AS facility_code, f.zone,
     CASE s.edi_style WHEN 2 THEN concat('92:', s.erp_no) WHEN 3 THEN concat('UL:', s.gln) ELSE concat('1:', s.duns) END AS supplier_key,
-    CASE s.edi_style WHEN 3 THEN concat('92:', p.code) ELSE concat('UL:', p.gln) END AS place_key
+    CASE s.edi_style WHEN 3 THEN concat('92:', f.dock_code) ELSE concat('UL:', f.dock_gln) END AS place_key
 -- What was ordered, and what was sent in its place: documents of the supplier name the latter.
 FROM (
     SELECT *, FALSE AS is_sent_instead FROM po_line
@@ -18,8 +18,7 @@ JOIN supplier AS s ON s.supplier_no = l.vendor_no AND s.is_edi
 JOIN item AS i USING (item_no)
 JOIN unit AS u ON u.uom = l.uom
 JOIN item_pack AS k ON k.item_no = l.item_no AND k.uom = l.uom AND l.day >= k.from_day AND (k.to_day IS NULL OR l.day < k.to_day)
-JOIN facility AS f ON f.facility_no = getvariable('facility_no')
-JOIN place AS p ON p.code = CASE WHEN f.facility_no = 0 THEN 'DC1-RECV' ELSE concat(f.code, '-MAIN') END;
+JOIN here AS f USING (facility_no);
 
 -- How each party names the item: the buyer by all numbers, suppliers by their habit.
 CREATE OR REPLACE TEMP TABLE edi_shipped AS
@@ -43,21 +42,25 @@ FROM edi_line;
 CREATE OR REPLACE TEMP TABLE edi_named AS
 SELECT o.* EXCLUDE (is_sent_instead), concat(o.vendor_part, 'S') AS other_part, CAST(NULL AS VARCHAR) AS other_item_id FROM edi_shipped AS o WHERE NOT o.is_sent_instead AND o.fate <> 'substituted'
 UNION ALL
-SELECT o.* EXCLUDE (is_sent_instead), i.vendor_part, CASE WHEN i.is_listed THEN i.item_id END FROM edi_shipped AS o JOIN edi_shipped AS i USING (po_no, line_no) WHERE NOT o.is_sent_instead AND i.is_sent_instead;
+SELECT o.* EXCLUDE (is_sent_instead), i.vendor_part, CASE WHEN i.is_listed THEN i.item_id END FROM edi_shipped AS o JOIN edi_shipped AS i USING (line_id) WHERE NOT o.is_sent_instead AND i.is_sent_instead;
 DELETE FROM edi_shipped WHERE NOT is_sent_instead AND fate = 'substituted';
+
+-- Ship notices number their lines.
+CREATE OR REPLACE TEMP TABLE edi_sent AS
+SELECT *, 3 + row_number() OVER (PARTITION BY order_id, leg ORDER BY line_no, lot_seq) AS item_hl FROM shipment;
 
 -- One row per document: its set, the interchange's day and minute (network time), number of lines, text from BEG/BAK/BSN/BIG on.
 CREATE OR REPLACE TEMP TABLE edi_document AS
-SELECT '850' AS set_id, day, 1380 AS minute, vendor_no, po_no AS document_no, count(*) AS n,
+SELECT '850' AS set_id, facility_no, day, 1380 AS minute, vendor_no, po_no AS document_no, count(*) AS n,
     concat(
         concat(concat_ws(chr(31), 'BEG', '00', 'NE', po_no, '', strftime(day_of(day), '%Y%m%d')), chr(30)), concat(concat_ws(chr(31), 'CUR', 'BY', 'USD'), chr(30)),
         CASE WHEN min(need_by) IS NULL THEN '' ELSE concat(concat_ws(chr(31), 'DTM', '002', strftime(day_of(min(need_by)), '%Y%m%d')), chr(30)) END, any_value(parties ORDER BY line_no),
         string_agg(concat(concat(concat_ws(chr(31), 'PO1', line_no, qty, x12, price_text(price), '', buyer_ids), chr(30)), concat(concat_ws(chr(31), 'PID', 'F', '', '', '', description), chr(30))), '' ORDER BY line_no),
         concat(concat_ws(chr(31), 'CTT', count(*), sum(qty)), chr(30))
     ) AS body
-FROM edi_named GROUP BY day, vendor_no, po_no
+FROM edi_named GROUP BY facility_no, day, vendor_no, po_no
 UNION ALL
-SELECT '855', day + 1, 360, vendor_no, po_no, count(*),
+SELECT '855', facility_no, day + 1, 360, vendor_no, po_no, count(*),
     concat(
         concat(concat_ws(chr(31), 'BAK', '00', 'AC', po_no, strftime(day_of(day), '%Y%m%d'), '', '', '', concat('SO', substr(po_no, 2)), strftime(day_of(day + 1), '%Y%m%d')), chr(30)), any_value(parties ORDER BY line_no),
         string_agg(concat(
@@ -71,9 +74,9 @@ SELECT '855', day + 1, 360, vendor_no, po_no, count(*),
             END), '' ORDER BY line_no),
         concat(concat_ws(chr(31), 'CTT', count(*)), chr(30))
     )
-FROM edi_named GROUP BY day, vendor_no, po_no
+FROM edi_named GROUP BY facility_no, day, vendor_no, po_no
 UNION ALL
-SELECT '856', s.day, 300, s.vendor_no, concat('SH', substr(s.po_no, 2), s.leg), count(*),
+SELECT '856', s.facility_no, s.day, 300, s.vendor_no, concat('SH', substr(s.po_no, 2), s.leg), count(*),
     concat(
         concat(concat_ws(chr(31), 'BSN', '00', concat('SH', substr(s.po_no, 2), s.leg), strftime(day_of(s.day - 1), '%Y%m%d'), '1630', '0001'), chr(30)), concat(concat_ws(chr(31), 'HL', '1', '', 'S'), chr(30)),
         concat(concat_ws(chr(31), 'TD5', 'O', '2', 'UPSN'), chr(30)), concat(concat_ws(chr(31), 'DTM', '011', strftime(day_of(s.day - 1), '%Y%m%d')), chr(30)), concat(concat_ws(chr(31), 'DTM', '017', strftime(day_of(s.day), '%Y%m%d')), chr(30)),
@@ -85,11 +88,11 @@ SELECT '856', s.day, 300, s.vendor_no, concat('SH', substr(s.po_no, 2), s.leg), 
             concat(concat_ws(chr(31), 'SN1', '', s.qty, n.x12), chr(30)), CASE WHEN s.expiry_day IS NULL THEN '' ELSE concat(concat_ws(chr(31), 'DTM', '036', strftime(day_of(s.expiry_day), '%Y%m%d')), chr(30)) END), '' ORDER BY s.item_hl),
         concat(concat_ws(chr(31), 'CTT', count(*) + 3), chr(30))
     )
-FROM (SELECT *, 3 + row_number() OVER (PARTITION BY po_no, leg ORDER BY line_no, lot_seq) AS item_hl FROM shipment) AS s
-JOIN edi_shipped AS n USING (po_no, line_no)
-GROUP BY s.day, s.vendor_no, s.po_no, s.leg
+FROM edi_sent AS s
+JOIN edi_shipped AS n USING (line_id)
+GROUP BY s.facility_no, s.day, s.vendor_no, s.po_no, s.leg
 UNION ALL
-SELECT '810', b.day, 1200, b.vendor_no, b.invoice_no, count(*),
+SELECT '810', b.facility_no, b.day, 1200, b.vendor_no, b.invoice_no, count(*),
     concat(
         concat(concat_ws(chr(31), 'BIG', strftime(day_of(b.day), '%Y%m%d'), b.invoice_no, strftime(day_of(any_value(b.order_day ORDER BY b.invoice_line)), '%Y%m%d'), any_value(b.po_no ORDER BY b.invoice_line), '', '',
             CASE WHEN any_value(b.kind ORDER BY b.invoice_line) = 'credit' THEN 'CR' ELSE 'DI' END), chr(30)),
@@ -101,39 +104,39 @@ SELECT '810', b.day, 1200, b.vendor_no, b.invoice_no, count(*),
         concat(concat_ws(chr(31), 'CTT', count(*)), chr(30))
     )
 FROM invoice AS b
-JOIN edi_shipped AS n ON n.po_no = b.po_no AND n.line_no = b.line_no
+JOIN edi_shipped AS n USING (line_id)
 JOIN unit AS u ON u.uom = b.uom
-GROUP BY b.day, b.vendor_no, b.invoice_no;
+GROUP BY b.facility_no, b.day, b.vendor_no, b.invoice_no;
 
 -- Our 850 is acknowledged an hour later.
 INSERT INTO edi_document
-SELECT '997', day, 1440, vendor_no, concat('A', document_no), 0, concat(concat(concat_ws(chr(31), 'AK1', 'PO', interchange_no), chr(30)), concat(concat_ws(chr(31), 'AK9', 'A', sets, sets, sets), chr(30)))
+SELECT '997', facility_no, day, 1440, vendor_no, concat('A', document_no), 0, concat(concat(concat_ws(chr(31), 'AK1', 'PO', interchange_no), chr(30)), concat(concat_ws(chr(31), 'AK9', 'A', sets, sets, sets), chr(30)))
 FROM (
-    SELECT day, vendor_no, min(document_no) AS document_no, count(*) AS sets,
-        100000000 + day * 100000 + CAST(getvariable('facility_no') AS BIGINT) * 100 + vendor_no AS interchange_no
-    FROM edi_document WHERE set_id = '850' GROUP BY day, vendor_no
+    SELECT facility_no, day, vendor_no, min(document_no) AS document_no, count(*) AS sets,
+        100000000 + day * 100000 + CAST(facility_no AS BIGINT) * 100 + vendor_no AS interchange_no
+    FROM edi_document WHERE set_id = '850' GROUP BY facility_no, day, vendor_no
 );
 
 CREATE OR REPLACE TEMP TABLE edi_set AS
 SELECT d.*, s.edi_style, s.duns, f.code,
     concat(set_id, '_', f.code, '_', strftime(day_of(d.day), '%Y%m%d'), '.edi') AS file,
-    row_number() OVER (PARTITION BY set_id, d.day, vendor_no ORDER BY document_no) AS set_no,
+    row_number() OVER (PARTITION BY set_id, facility_no, d.day, vendor_no ORDER BY document_no) AS set_no,
     length(body) - length(replace(body, chr(30), '')) + 2 AS segments,
     set_id = '856' AND edi_count_wrong(text_key(document_no)) AS is_miscounted
 FROM edi_document AS d
 JOIN supplier AS s ON s.supplier_no = d.vendor_no
-JOIN facility AS f ON f.facility_no = getvariable('facility_no');
+JOIN here AS f USING (facility_no);
 
 CREATE OR REPLACE TEMP TABLE edi_interchange AS
 WITH framed AS (
-    SELECT file, set_id, day, minute, vendor_no, edi_style, duns, code, count(*) AS sets,
+    SELECT file, set_id, facility_no, day, minute, vendor_no, edi_style, duns, code, count(*) AS sets,
         string_agg(concat(
             concat(concat_ws(chr(31), 'ST', set_id, lpad(CAST(set_no AS VARCHAR), 4, '0')), chr(30)), body,
             concat(concat_ws(chr(31), 'SE', segments + CASE WHEN is_miscounted THEN 1 ELSE 0 END, lpad(CAST(set_no AS VARCHAR), 4, '0')), chr(30))), '' ORDER BY set_no) AS body,
         (CASE set_id WHEN '850' THEN 1 WHEN '855' THEN 2 WHEN '856' THEN 3 WHEN '810' THEN 4 ELSE 5 END) * 100000000 + day * 100000
-            + CAST(getvariable('facility_no') AS BIGINT) * 100 + vendor_no AS control
+            + CAST(facility_no AS BIGINT) * 100 + vendor_no AS control
     FROM edi_set
-    GROUP BY file, set_id, day, minute, vendor_no, edi_style, duns, code
+    GROUP BY file, set_id, facility_no, day, minute, vendor_no, edi_style, duns, code
 ),
 
 copied AS (
@@ -179,7 +182,7 @@ WHERE s.is_miscounted AND f.available <= getvariable('until') ORDER BY s.file, s
 INSERT INTO truth.fact
 SELECT 'fact_po_line', 'edi_hub', concat('ZZ|VALLEYHEALTH|', facility_code, '|', po_no, '||', line_no, '|1'), item_id, supplier_id, place_id, NULL,
     qty * factor, dec4(qty * price), day_of(day), 'published'
-FROM edi_named WHERE utc_of(day, 1385, 'America/New_York') <= getvariable('until') ORDER BY 3;
+FROM edi_named WHERE utc_of(day, 1385, 'America/New_York') <= getvariable('until');
 -- A substitute is known where the catalogue lists it with this supplier. Its unit is the one of what was ordered: what that is in base
 -- units of the substitute is not judged.
 INSERT INTO truth.fact
@@ -187,21 +190,21 @@ SELECT 'fact_po_ack', 'edi_hub', concat(po_no, '|', line_no, '|', a.n), CASE WHE
     CASE WHEN fate NOT IN ('substitute', 'substituted') THEN factor * CASE WHEN fate <> 'backorder' THEN qty WHEN a.n = 1 THEN qty // 2 ELSE qty - qty // 2 END END,
     NULL, day_of(day + 1), 'published'
 FROM edi_named CROSS JOIN (VALUES (1), (2)) AS a (n)
-WHERE (a.n = 1 OR fate = 'backorder') AND utc_of(day + 1, 365, 'America/New_York') <= getvariable('until') ORDER BY 3;
+WHERE (a.n = 1 OR fate = 'backorder') AND utc_of(day + 1, 365, 'America/New_York') <= getvariable('until');
 INSERT INTO truth.fact
 SELECT 'fact_asn_line', 'edi_hub', concat('01|', n.duns, '|', n.supplier_key, '|', d.document_no, '|', s.item_hl, '|1|1'), n.item_id, n.supplier_id, n.place_id, NULL,
     s.qty_base, NULL, day_of(s.day - 1), CASE WHEN d.is_miscounted THEN 'quarantined' ELSE 'published' END
-FROM (SELECT *, 3 + row_number() OVER (PARTITION BY po_no, leg ORDER BY line_no, lot_seq) AS item_hl FROM shipment) AS s
-JOIN edi_shipped AS n USING (po_no, line_no)
+FROM edi_sent AS s
+JOIN edi_shipped AS n USING (line_id)
 JOIN edi_set AS d ON d.set_id = '856' AND d.document_no = concat('SH', substr(s.po_no, 2), s.leg)
-WHERE utc_of(s.day, 305, 'America/New_York') <= getvariable('until') ORDER BY 3;
+WHERE utc_of(s.day, 305, 'America/New_York') <= getvariable('until');
 INSERT INTO truth.fact
 SELECT 'fact_invoice_line', 'edi_hub', concat('01|', n.duns, '|', n.supplier_key, '|', b.invoice_no, '|', b.line_no, '|1'), n.item_id, n.supplier_id, n.place_id, NULL,
     b.qty * b.factor, dec4(b.amount), day_of(b.day), 'published'
-FROM invoice AS b JOIN edi_shipped AS n ON n.po_no = b.po_no AND n.line_no = b.line_no
-WHERE utc_of(b.day, 1205, 'America/New_York') <= getvariable('until') ORDER BY 3;
+FROM invoice AS b JOIN edi_shipped AS n USING (line_id)
+WHERE utc_of(b.day, 1205, 'America/New_York') <= getvariable('until');
 INSERT INTO truth.fact
 SELECT 'fact_invoice_line', 'edi_hub', concat('01|', any_value(n.duns), '|', any_value(n.supplier_key), '|', b.invoice_no, '|SAC1|1'), NULL, any_value(n.supplier_id), any_value(n.place_id), NULL,
     NULL, dec4(max(b.freight)), any_value(day_of(b.day)), 'published'
-FROM invoice AS b JOIN edi_shipped AS n ON n.po_no = b.po_no AND n.line_no = b.line_no
-WHERE b.freight > 0 AND utc_of(b.day, 1205, 'America/New_York') <= getvariable('until') GROUP BY b.invoice_no ORDER BY 3;
+FROM invoice AS b JOIN edi_shipped AS n USING (line_id)
+WHERE b.freight > 0 AND utc_of(b.day, 1205, 'America/New_York') <= getvariable('until') GROUP BY b.invoice_no;

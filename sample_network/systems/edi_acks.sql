@@ -2,13 +2,13 @@
 -- A set whose segments were miscounted is refused (AK501 R, AK502 4). Continues the tables of edi.sql.
 CREATE OR REPLACE TEMP TABLE edi_answer AS
 WITH heard AS (
-    SELECT set_id, day, vendor_no, edi_style, duns, code, any_value(file) AS first_file, count(*) AS sets, count(*) FILTER (WHERE NOT is_miscounted) AS accepted,
+    SELECT set_id, facility_no, day, vendor_no, edi_style, duns, code, any_value(file) AS first_file, count(*) AS sets, count(*) FILTER (WHERE NOT is_miscounted) AS accepted,
         -- Control numbers as edi.sql draws them: its set, day, hospital and supplier.
-        (CASE set_id WHEN '855' THEN 2 WHEN '856' THEN 3 ELSE 4 END) * 100000000 + day * 100000 + CAST(getvariable('facility_no') AS BIGINT) * 100 + vendor_no AS control,
+        (CASE set_id WHEN '855' THEN 2 WHEN '856' THEN 3 ELSE 4 END) * 100000000 + day * 100000 + CAST(facility_no AS BIGINT) * 100 + vendor_no AS control,
         string_agg(concat('AK2', chr(31), set_id, chr(31), lpad(CAST(set_no AS VARCHAR), 4, '0'), chr(30), 'AK5', chr(31),
             CASE WHEN is_miscounted THEN concat('R', chr(31), '4') ELSE 'A' END, chr(30)), '' ORDER BY set_no) AS body
     FROM edi_set WHERE set_id IN ('855', '856', '810')
-    GROUP BY set_id, day, vendor_no, edi_style, duns, code
+    GROUP BY set_id, facility_no, day, vendor_no, edi_style, duns, code
 )
 
 SELECT *, CASE set_id WHEN '855' THEN 420 WHEN '856' THEN 360 ELSE 1260 END AS minute, 500000000 + control AS own_control,
@@ -39,9 +39,9 @@ SELECT 'edi_hub', 'x12', file, available, available, interchanges, [] FROM edi_f
 INSERT INTO truth.functional_ack
 SELECT * FROM (
     SELECT 'sent' AS direction, a.file, s.set_id, s.document_no, a.control, CASE WHEN s.is_miscounted THEN 'R' ELSE 'A' END AS ack_code, day_of(a.day) AS ack_date
-    FROM edi_answer AS a JOIN edi_set AS s USING (set_id, day, vendor_no) JOIN edi_file AS f ON f.file = a.file WHERE f.available <= getvariable('until')
+    FROM edi_answer AS a JOIN edi_set AS s USING (set_id, facility_no, day, vendor_no) JOIN edi_file AS f ON f.file = a.file WHERE f.available <= getvariable('until')
     UNION ALL
-    SELECT 'received', f.file, o.set_id, o.document_no, 100000000 + o.day * 100000 + CAST(getvariable('facility_no') AS BIGINT) * 100 + o.vendor_no, 'A', day_of(o.day)
-    FROM edi_set AS o JOIN edi_set AS a ON a.set_id = '997' AND a.day = o.day AND a.vendor_no = o.vendor_no JOIN edi_file AS f ON f.file = a.file
+    SELECT 'received', f.file, o.set_id, o.document_no, 100000000 + o.day * 100000 + CAST(o.facility_no AS BIGINT) * 100 + o.vendor_no, 'A', day_of(o.day)
+    FROM edi_set AS o JOIN edi_set AS a ON a.set_id = '997' AND a.facility_no = o.facility_no AND a.day = o.day AND a.vendor_no = o.vendor_no JOIN edi_file AS f ON f.file = a.file
     WHERE o.set_id = '850' AND f.available <= getvariable('until')
 );

@@ -134,7 +134,7 @@ def write_masters(con: duckdb.DuckDBPyConnection, sink: Sink) -> None:
 
 
 def note_site_orders(con: duckdb.DuckDBPyConnection) -> None:
-    """The truth about order and invoice lines of the site the world is at. Leaves their rows and the table ap_line."""
+    """The truth about order and invoice lines of the sites the world is at. Leaves their rows and the table ap_line."""
     con.execute(re.split(r"^-- section: ", script("erp_site.sql", HERE), maxsplit=1, flags=re.MULTILINE)[0])
 
 

@@ -1,21 +1,20 @@
--- Orders and invoices of one site as the legacy ERP shows them at `until`.
+-- Orders and invoices of the sites of table `here` as the legacy ERP shows them at `until`.
 CREATE OR REPLACE TEMP TABLE erp_order AS
 WITH arrived AS (
-    SELECT po_no, line_no, CAST(sum(qty) AS BIGINT) AS qty, max(utc_of(day, minute + 30, f.zone)) AS done_at
-    FROM shipment, facility AS f WHERE f.facility_no = getvariable('facility_no') AND utc_of(day, minute + 30, f.zone) <= getvariable('until')
-    GROUP BY po_no, line_no
+    SELECT line_id, CAST(sum(qty) AS BIGINT) AS qty, max(utc_of(day, minute + 30, f.zone)) AS done_at
+    FROM shipment JOIN here AS f USING (facility_no) WHERE utc_of(day, minute + 30, f.zone) <= getvariable('until')
+    GROUP BY line_id
 )
 
 SELECT l.*, a.done_at, utc_of(l.day, 480 + l.minute, f.zone) + to_microseconds(l.item_no) AS created_at, a.qty >= l.qty AND a.qty IS NOT NULL AS is_done,
-    f.code, p.code AS ship_to, p.entity_id AS place_entity, i.erp_no AS item_erp_no, i.entity_id, i.description, s.erp_no AS vendor, s.entity_id AS supplier_id, s.is_edi,
+    f.code, f.dock_code AS ship_to, f.dock_entity AS place_entity, i.erp_no AS item_erp_no, i.entity_id, i.description, s.erp_no AS vendor, s.entity_id AS supplier_id, s.is_edi,
     late_commit(l.line_id) AS is_late, l.fate IN ('rejected', 'substitute') AND hard_delete(l.line_id) AS is_deleted,
     patient_canary(part_key(l.line_id, 1000)) AS has_canary
 FROM po_line AS l
-JOIN facility AS f ON f.facility_no = getvariable('facility_no')
-JOIN place AS p ON p.code = CASE WHEN f.facility_no = 0 THEN 'DC1-RECV' ELSE concat(f.code, '-MAIN') END
+JOIN here AS f USING (facility_no)
 JOIN item AS i USING (item_no)
 JOIN supplier AS s ON s.supplier_no = l.vendor_no
-LEFT JOIN arrived AS a ON a.po_no = l.po_no AND a.line_no = l.line_no;
+LEFT JOIN arrived AS a ON a.line_id = l.line_id;
 
 CREATE OR REPLACE TEMP TABLE erp_order_now AS
 SELECT * FROM erp_order
@@ -25,29 +24,28 @@ WHERE created_at + CASE WHEN is_late THEN INTERVAL 9 MINUTE ELSE INTERVAL 0 MINU
 -- Lines and freight of every invoice; from a hospital's day on the cloud ERP keeps them.
 CREATE OR REPLACE TEMP TABLE ap_line AS
 WITH row_of AS (
-    SELECT b.invoice_no, b.line_no, b.po_no, b.line_no AS po_line_no, b.item_no, b.vendor_no, b.qty, b.uom, b.factor, b.price, b.amount, b.day, b.minute, b.kind, b.invoice_line, part_key(b.line_id, 100 + b.leg * 4 + b.kind_no) AS k FROM invoice AS b
+    SELECT b.facility_no, b.invoice_no, b.line_no, b.po_no, b.line_no AS po_line_no, b.item_no, b.vendor_no, b.qty, b.uom, b.factor, b.price, b.amount, b.day, b.minute, b.kind, b.invoice_line, part_key(b.line_id, 100 + b.leg * 4 + b.kind_no) AS k FROM invoice AS b
     UNION ALL
-    SELECT b.invoice_no, 900, b.po_no, NULL, NULL, b.vendor_no, 1, 'EA', NULL, b.freight, b.freight, b.day, b.minute, b.kind, NULL, NULL FROM invoice AS b WHERE b.invoice_line = 1 AND b.freight > 0
+    SELECT b.facility_no, b.invoice_no, 900, b.po_no, NULL, NULL, b.vendor_no, 1, 'EA', NULL, b.freight, b.freight, b.day, b.minute, b.kind, NULL, NULL FROM invoice AS b WHERE b.invoice_line = 1 AND b.freight > 0
 )
 
-SELECT r.*, s.erp_no AS vendor, s.suite_id, s.entity_id AS supplier_id, i.erp_no AS item_erp_no, i.entity_id, p.entity_id AS place_entity, p.code AS place_code,
+SELECT r.*, s.erp_no AS vendor, s.suite_id, s.entity_id AS supplier_id, i.erp_no AS item_erp_no, i.entity_id, f.dock_entity AS place_entity,
     utc_of(r.day, 600 + r.minute % 480, f.zone) + to_microseconds(r.line_no) AS created_at, coalesce(r.day >= f.cloud_day, FALSE) AS in_cloud, f.zone, f.code,
     r.item_no IS NOT NULL AND item_unknown(r.k) AS other_item,
-    m.result, f.facility_no
+    m.result
 FROM row_of AS r
 JOIN supplier AS s ON s.supplier_no = r.vendor_no
-JOIN facility AS f ON f.facility_no = getvariable('facility_no')
-JOIN place AS p ON p.code = CASE WHEN f.facility_no = 0 THEN 'DC1-RECV' ELSE concat(f.code, '-MAIN') END
+JOIN here AS f USING (facility_no)
 LEFT JOIN item AS i ON i.item_no = r.item_no
 LEFT JOIN matched AS m ON m.invoice_no = r.invoice_no AND m.invoice_line = r.invoice_line;
 
 INSERT INTO truth.fact
 SELECT 'fact_po_line', 'legacy_erp', concat(po_no, '|', line_no), entity_id, supplier_id, place_entity, NULL, qty * factor, dec4(qty * price), day_of(day), 'published'
-FROM erp_order_now ORDER BY 3;
+FROM erp_order_now;
 INSERT INTO truth.fact
 SELECT 'fact_invoice_line', 'legacy_erp', concat(vendor, '|', invoice_no, '|', line_no), CASE WHEN NOT other_item THEN entity_id END, supplier_id,
     CASE WHEN item_no IS NOT NULL THEN place_entity END, NULL, CASE WHEN NOT other_item THEN qty * factor END, dec4(amount), day_of(day), 'published'
-FROM ap_line WHERE NOT in_cloud AND created_at <= getvariable('until') ORDER BY 3;
+FROM ap_line WHERE NOT in_cloud AND created_at <= getvariable('until');
 INSERT INTO truth.defect
 SELECT * FROM (
     SELECT 'late_commit', 'legacy_erp', 'po_line', 'legacy_erp.sqlite', NULL, concat(po_no, '|', line_no) FROM erp_order_now WHERE is_late

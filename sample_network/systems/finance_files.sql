@@ -13,6 +13,7 @@ SELECT 'procurement', 'recall', concat('recalls_', strftime(day_of(r.day), '%Y%m
 FROM recall AS r JOIN recall_lot AS l USING (recall_no) JOIN item AS i ON i.item_no = r.item_no JOIN supplier AS m ON m.supplier_no = r.mfr_no
 WHERE r.day < getvariable('horizon')
 -- section: site
+-- Of the sites of table `here`.
 -- Invoices of a week with their state at its end, again in the week in which the state changes.
 SELECT 'ap_automation' AS folder, 'invoice' AS feed, concat('invoices_', f.code, '_', strftime(day_of(w.close), '%Y%m%d'), '.txt') AS file, utc_of(w.close, 1500, 'America/New_York') AS available,
     row_number() OVER (ORDER BY i.invoice_no) AS ord,
@@ -21,13 +22,13 @@ SELECT 'ap_automation' AS folder, 'invoice' AS feed, concat('invoices_', f.code,
         CASE WHEN i.free_day <= w.close THEN 'APPROVED' WHEN i.hold = 'DUPLICATE' THEN 'REJECTED' ELSE 'ON HOLD' END, CASE WHEN i.free_day <= w.close THEN '' ELSE coalesce(i.hold, 'REVIEW') END) AS text
 FROM (SELECT *, week_close(day) AS first_close, week_close(free_day) AS free_close FROM ap_invoice) AS i
 JOIN range(1, 1100, 7) AS w (close) ON w.close = i.first_close OR w.close = greatest(i.free_close, i.first_close)
-JOIN facility AS f ON f.facility_no = getvariable('facility_no')
+JOIN here AS f USING (facility_no)
 UNION ALL
 SELECT 'ap_automation', 'payment', concat('payments_', f.code, '_', strftime(day_of(p.day), '%Y%m%d'), '.txt'), utc_of(p.day, 1500, 'America/New_York'),
     row_number() OVER (ORDER BY p.payment_no, p.line_no),
     concat_ws('|', p.payment_no, p.line_no, strftime(day_of(p.day), '%Y-%m-%d'), p.method, concat('AP', 9000 + p.vendor_no, '-', p.remit), p.invoice_no, f.code,
         money4(p.amount), money4(p.discount), money4(p.paid), 'USD')
-FROM payment AS p JOIN facility AS f ON f.facility_no = getvariable('facility_no')
+FROM payment AS p JOIN here AS f USING (facility_no)
 UNION ALL
 -- The cloud ERP's books of a hospital begin on the day on which its finance moved; it exports at the end of a week.
 SELECT 'cloud_finance', 'journal', concat('GL_JOURNALS_', g.code, '_', strftime(day_of(week_close(g.day)), '%Y%m%d'), '.csv'), utc_of(week_close(g.day), 1500, 'America/New_York'),
@@ -44,12 +45,12 @@ UNION ALL
 SELECT 'cloud_finance', 'budget', concat('BUDGETS_', f.code, '_', strftime(day_of(f.cloud_day), '%Y%m%d'), '.csv'), utc_of(f.cloud_day, 1500, 'America/New_York'),
     row_number() OVER (ORDER BY b.room_no, b.account, b.period),
     concat_ws(',', b.company, trim(acct_unit(b.room_no)), b.account, b.fiscal_year, b.period, money4(b.amount), 'USD')
-FROM facility AS f JOIN budget AS b ON b.company = 100 + f.facility_no AND b.fiscal_year = fiscal_year(day_of(f.cloud_day))
-WHERE f.facility_no = getvariable('facility_no') AND f.cloud_day < getvariable('horizon')
+FROM here AS f JOIN budget AS b ON b.company = f.company AND b.fiscal_year = fiscal_year(day_of(f.cloud_day))
+WHERE f.cloud_day < getvariable('horizon')
 UNION ALL
 SELECT 'replenishment_unread', 'request', concat('requests_', f.code, '_', strftime(day_of(r.day), '%Y%m%d'), '.csv'), utc_of(r.day, 1500, f.zone),
     row_number() OVER (ORDER BY r.request_no),
-    concat_ws(',', r.request_no, iso_offset(r.day, 360 + r.item_no % 90, f.zone), p.local_id, r.local_id, r.qty, 'EA', CASE WHEN r.from_dc THEN 'DC1' ELSE 'PURCHASE' END,
+    concat_ws(',', r.request_no, iso_offset(r.day, 360 + r.item_no % 90, f.zone), f.dock_id, r.local_id, r.qty, 'EA', CASE WHEN r.from_dc THEN 'DC1' ELSE 'PURCHASE' END,
         coalesce(r.po_no, ''), coalesce(CAST(r.line_no AS VARCHAR), ''))
-FROM request AS r JOIN facility AS f ON f.facility_no = getvariable('facility_no') JOIN place AS p ON p.code = concat(f.code, '-MAIN')
+FROM request AS r JOIN here AS f USING (facility_no)
 WHERE f.facility_no > 0

@@ -8,7 +8,7 @@ SELECT company, acct_unit(room_no), name, facility, code, strftime(DATE '2019-07
 SELECT company, acct_unit(room_no), account, fiscal_year, period, money4(amount) FROM budget ORDER BY 1, 2, 3, 4, 5
 -- section: site__commitment
 SELECT company, lpad(po_no, 14, ' '), seq, acct_unit(room_no), 1300, CASE kind WHEN 'encumber' THEN 'E' WHEN 'release' THEN 'X' ELSE 'R' END, money4(amount), strftime(day_of(day), '%Y%m%d'), document_no
-FROM commitment WHERE NOT in_cloud AND utc_of(day, 1500, 'America/New_York') <= getvariable('until') ORDER BY 2, 3
+FROM commitment WHERE NOT in_cloud AND utc_of(day, 1500, 'America/New_York') <= getvariable('until') ORDER BY 1, 2, 3
 -- section: site__gl_posting
 SELECT company, journal_no, line_no, acct_unit(room_no), account, money4(amount), strftime(day_of(day), '%Y%m%d'), fiscal_year(day_of(day)), fiscal_period(day_of(day)), system
-FROM gl_line WHERE NOT in_cloud AND utc_of(day, 1500, 'America/New_York') <= getvariable('until') ORDER BY 2, 3
+FROM gl_line WHERE NOT in_cloud AND utc_of(day, 1500, 'America/New_York') <= getvariable('until') ORDER BY 1, 2, 3

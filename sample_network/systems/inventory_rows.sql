@@ -1,11 +1,13 @@
--- The rows of one site's inventory system as values, with the defects that befall them. The layout comes after.
--- Every table has: day (of its file), minute (of its event, -1 for a nightly list), ord (order in the file), source_key parts, kinds.
+-- The rows of the inventory systems of the sites of table `here` as values, with the defects that befall them. The layout comes after.
+-- Every table has: facility_no, dialect, day (of its file), minute (of its event, where it has one), source_key parts, kinds; and its rows lie in
+-- the order in which they are written.
 
 CREATE OR REPLACE TEMP TABLE inv_item AS
 WITH spelled AS (
-    SELECT c.local_id, c.h, i.*, m.first_name AS mfr, dice('alias', order_key(getvariable('facility_no'), 0, i.mfr_no)) AS hm, look.gtin AS lookalike_gtin,
-        item_key(getvariable('facility_no'), i.item_no) AS k
+    SELECT c.facility_no, s.dialect, c.local_id, c.h, i.*, m.first_name AS mfr, dice('alias', order_key(c.facility_no, 0, i.mfr_no)) AS hm, look.gtin AS lookalike_gtin,
+        c.shelf_id AS k
     FROM carried AS c
+    JOIN here AS s USING (facility_no)
     JOIN item AS i USING (item_no)
     JOIN supplier AS m ON m.supplier_no = i.mfr_no
     JOIN item AS look ON look.item_no = i.family_no * 6 + (i.variant + 1) % 6
@@ -23,7 +25,7 @@ flagged AS (
 )
 
 SELECT
-    CAST(d.day AS INTEGER) AS day, item_no, entity_id, local_id, copy.n AS copy_no,
+    facility_no, dialect, CAST(d.day AS INTEGER) AS day, item_no, entity_id, local_id, copy.n AS copy_no,
     CASE
         WHEN formula THEN concat('=HYPERLINK("http://example.invalid/', item_no, '","', kind, '")')
         WHEN sql_text THEN concat(kind, '''; DROP TABLE item; --')
@@ -31,8 +33,8 @@ SELECT
         WHEN vague_text THEN concat(kind, ', ', lower(sterility))
         WHEN mojibake THEN concat(kind, ' ', size, ' â€“ ', lower(sterility))
         WHEN copy.n = 2 THEN concat(kind, ' ', size, ' (RELISTED)')
-        WHEN getvariable('facility_no') % 3 = 2 THEN upper(concat(left(kind, 18), ' ', replace(size, ' ', ''), ' ', left(sterility, 3), ' — ', left(mfr, 6)))
-        WHEN getvariable('facility_no') % 3 = 0 THEN concat(size, ' ', lower(kind), CASE sterility WHEN 'STERILE' THEN ' sterile' ELSE ' non-st' END)
+        WHEN facility_no % 3 = 2 THEN upper(concat(left(kind, 18), ' ', replace(size, ' ', ''), ' ', left(sterility, 3), ' — ', left(mfr, 6)))
+        WHEN facility_no % 3 = 0 THEN concat(size, ' ', lower(kind), CASE sterility WHEN 'STERILE' THEN ' sterile' ELSE ' non-st' END)
         ELSE concat(kind, ' ', size, ', ', lower(sterility))
     END AS description,
     CASE WHEN filler AND no_gtin THEN '00000000000000' WHEN other_gtin THEN lookalike_gtin WHEN bad_gtin THEN bad_check(gtin) WHEN NOT no_gtin THEN gtin END AS gtin,
@@ -51,28 +53,27 @@ FROM flagged
 CROSS JOIN (SELECT day FROM range(0, CAST(getvariable('horizon') AS INTEGER), 7) AS t (day)) AS d
 -- A second line of the same key in the list of the second week only, so that the item is known before.
 CROSS JOIN (VALUES (1), (2)) AS copy (n)
-WHERE copy.n = 1 OR (d.day = 7 AND item_listed_twice(k));
+WHERE copy.n = 1 OR (d.day = 7 AND item_listed_twice(k))
+ORDER BY facility_no, day, item_no, copy_no;
 
+-- A hospital lists its rooms and the warehouse, the warehouse its zones and the hospitals.
 CREATE OR REPLACE TEMP TABLE inv_place AS
 SELECT
-    0 AS day, p.room_no, p.entity_id, p.name, p.type, p.gln, p.code, own.local_id AS parent_id,
-    CASE WHEN p.facility_no = 0 AND getvariable('facility_no') > 0 THEN 'DC1' ELSE p.local_id END AS local_id,
+    s.facility_no, s.dialect, 0 AS day, p.entity_id, p.name, p.type, p.gln, p.code, own.local_id AS parent_id,
+    CASE WHEN p.facility_no = 0 AND s.facility_no > 0 THEN 'DC1' ELSE p.local_id END AS local_id,
     CASE WHEN place_code_missing(text_key(p.code)) AND p.type = 'storeroom' THEN NULL ELSE p.code END AS network_code,
-    CASE WHEN place_code_missing(text_key(p.code)) AND p.type = 'storeroom' THEN ['place_code_missing'] ELSE [] END AS kinds,
-    row_number() OVER (ORDER BY p.facility_no = 0, p.facility_no, p.room_no) AS ord
-FROM place AS p
+    CASE WHEN place_code_missing(text_key(p.code)) AND p.type = 'storeroom' THEN ['place_code_missing'] ELSE [] END AS kinds
+FROM here AS s
+JOIN place AS p ON p.facility_no = s.facility_no OR (s.facility_no > 0 AND p.facility_no = 0 AND p.room_no = 0) OR (s.facility_no = 0 AND p.type = 'hospital')
 LEFT JOIN place AS own ON own.facility_no = p.facility_no AND own.room_no = 0 AND p.room_no > 0
-WHERE p.facility_no = getvariable('facility_no')
-    OR (getvariable('facility_no') > 0 AND p.facility_no = 0 AND p.room_no = 0)
-    OR (getvariable('facility_no') = 0 AND p.type = 'hospital');
+ORDER BY s.facility_no, p.facility_no = 0, p.facility_no, p.room_no;
 
 CREATE OR REPLACE TEMP TABLE inv_receipt AS
 WITH keyed AS (
-    SELECT r.*, part_key(r.line_id, (r.leg * 2 + r.lot_seq) * 4 + r.take) AS k, c.local_id AS item_id, c.entity_id, f.zone,
-        CASE WHEN getvariable('facility_no') = 0 THEN 'DC1-RECV' ELSE concat(f.code, '-MAIN') END AS place_code
+    SELECT r.*, part_key(r.line_id, (r.leg * 2 + r.lot_seq) * 4 + r.take) AS k, c.local_id AS item_id, c.entity_id, s.zone, s.dialect, s.dock_id, s.dock_entity
     FROM receipt AS r
-    JOIN carried AS c USING (item_no)
-    JOIN facility AS f ON f.facility_no = getvariable('facility_no')
+    JOIN carried AS c ON c.shelf_id = item_key(r.facility_no, r.item_no)
+    JOIN here AS s ON s.facility_no = r.facility_no
 ),
 
 flagged AS (
@@ -80,13 +81,13 @@ flagged AS (
         expiry_impossible(k) AND expiry_day IS NOT NULL AS bad_expiry,
         expiry_sentinel(k) AND expiry_day IS NULL AS no_expiry,
         qty_garbled(k) AS bad_qty, item_unknown(k) AS other_item, row_repeated(k) AS twice,
-        text_undecodable(k) AND lot IS NOT NULL AND getvariable('facility_no') % 3 = 1 AS bad_byte
+        text_undecodable(k) AND lot IS NOT NULL AND facility_no % 3 = 1 AS bad_byte
     FROM keyed
 )
 
 SELECT
-    day, minute + CAST(take - 1 AS BIGINT) * 7 AS minute, receipt_no, receipt_line, copy.n AS copy_no, po_no, line_no, item_no, flagged.entity_id, zone,
-    vendor_no, uom, factor, qty_received, qty_received * factor AS qty_base, take, lot, expiry_day, p.local_id AS location, p.entity_id AS place_entity,
+    facility_no, dialect, day, minute + CAST(take - 1 AS BIGINT) * 7 AS minute, receipt_no, receipt_line, copy.n AS copy_no, po_no, line_no, item_no, entity_id, zone,
+    vendor_no, uom, factor, qty_received, qty_received * factor AS qty_base, take, lot, expiry_day, dock_id AS location, dock_entity AS place_entity,
     CASE WHEN other_item THEN concat('X', 99000 + line_no) ELSE item_id END AS item_id,
     other_item, bad_qty, bad_expiry, no_expiry, bad_byte,
     bad_expiry OR bad_qty OR bad_byte AS is_refused,
@@ -95,52 +96,47 @@ SELECT
         CASE WHEN bad_qty THEN 'qty_garbled' END, CASE WHEN other_item THEN 'item_unknown' END,
         CASE WHEN bad_byte THEN 'text_undecodable' END, CASE WHEN copy.n = 2 THEN 'row_repeated' END], lambda x: x IS NOT NULL) AS kinds
 FROM flagged
-JOIN place AS p ON p.code = flagged.place_code
 CROSS JOIN (VALUES (1), (2)) AS copy (n)
-WHERE copy.n = 1 OR twice;
+WHERE copy.n = 1 OR twice
+ORDER BY facility_no, day, minute, receipt_no, receipt_line, copy_no;
 
 CREATE OR REPLACE TEMP TABLE inv_stock AS
-SELECT s.day, s.item_no, c.local_id AS item_id, c.entity_id, s.lot, s.expiry_day, s.qty, p.local_id AS location, p.entity_id AS place_entity
-FROM stock AS s
-JOIN carried AS c USING (item_no)
-JOIN facility AS f ON f.facility_no = getvariable('facility_no')
-JOIN place AS p ON p.code = CASE WHEN f.facility_no = 0 THEN 'DC1-BULK' ELSE concat(f.code, '-MAIN') END;
+SELECT t.facility_no, s.dialect, t.day, t.item_no, c.local_id AS item_id, c.entity_id, t.lot, t.expiry_day, t.qty, s.shelf_place_id AS location, s.shelf_entity AS place_entity
+FROM stock AS t
+JOIN carried AS c USING (shelf_id)
+JOIN here AS s ON s.facility_no = t.facility_no
+ORDER BY t.facility_no, t.day, t.item_no, t.lot;
 
 -- Movements of a hospital: use by room, waste, and what came from the warehouse.
 CREATE OR REPLACE TEMP TABLE inv_move AS
-WITH rooms AS (
-    SELECT count(*) - 2 AS n FROM place WHERE facility_no = getvariable('facility_no')
-),
-
-moved AS (
-    SELECT i.item_no, i.day, i.leg, i.h, i.lot, i.qty,
+WITH moved AS (
+    SELECT i.facility_no, i.shelf_id, i.item_no, i.day, i.leg, i.h, i.lot, i.qty,
         CASE WHEN bits(i.h, 30, 100) < 3 THEN 'waste' ELSE 'issue' END AS kind,
-        concat(f.code, '-MAIN') AS from_code,
-        2 + bits(i.h, 40, r.n) AS to_room
-    FROM issue AS i, rooms AS r, facility AS f
-    WHERE f.facility_no = getvariable('facility_no') AND f.facility_no > 0
+        2 + bits(i.h, 40, s.using_rooms) AS to_room
+    FROM issue AS i JOIN here AS s USING (facility_no)
+    WHERE s.facility_no > 0
     UNION ALL
-    SELECT item_no, day, 0, dice('transfer', item_day_key(getvariable('facility_no'), item_no, day)), NULL, qty, 'transfer', 'DC1', 1
+    SELECT facility_no, shelf_id, item_no, day, 0, dice('transfer', item_day_key(facility_no, item_no, day)), NULL, qty, 'transfer', 1
     FROM transfer
 ),
 
 keyed AS (
-    SELECT m.*, concat('M', getvariable('facility_no'), '-', m.day, '-', m.item_no, '-', m.leg) AS move_no, part_key(item_day_key(getvariable('facility_no'), m.item_no, m.day), m.leg) AS k,
+    SELECT m.*, concat('M', m.facility_no, '-', m.day, '-', m.item_no, '-', m.leg) AS move_no, part_key(item_day_key(m.facility_no, m.item_no, m.day), m.leg) AS k,
         -- Round the clock; the hours that the clocks skip or pass twice are left out, but for the defects.
-        bits(m.h, 20, 1440) AS drawn_minute, c.local_id AS item_id, c.entity_id, fac.zone,
-        origin.entity_id AS from_entity, CASE WHEN m.from_code = 'DC1' THEN 'DC1' ELSE origin.local_id END AS from_id,
+        bits(m.h, 20, 1440) AS drawn_minute, c.local_id AS item_id, c.entity_id, s.zone, s.dialect,
+        CASE WHEN m.kind = 'transfer' THEN 'L:DC1' ELSE s.shelf_entity END AS from_entity, CASE WHEN m.kind = 'transfer' THEN 'DC1' ELSE s.shelf_place_id END AS from_id,
         target.entity_id AS to_entity, target.local_id AS to_id
     FROM moved AS m
-    JOIN carried AS c USING (item_no)
-    JOIN facility AS fac ON fac.facility_no = getvariable('facility_no')
-    JOIN place AS origin ON origin.code = m.from_code
-    LEFT JOIN place AS target ON target.facility_no = fac.facility_no AND target.room_no = m.to_room AND m.kind <> 'waste'
+    JOIN carried AS c USING (shelf_id)
+    JOIN here AS s ON s.facility_no = m.facility_no
+    LEFT JOIN place AS target ON target.facility_no = m.facility_no AND target.room_no = m.to_room AND m.kind <> 'waste'
 )
 
 SELECT *,
-    clocks_forward(day_of(day)) AND zone <> 'America/Phoenix' AND getvariable('facility_no') % 3 <> 1 AND dst_gap(k) AS in_gap,
-    clocks_back(day_of(day)) AND zone <> 'America/Phoenix' AND getvariable('facility_no') % 3 <> 1 AND dst_fold(k) AS in_fold,
+    clocks_forward(day_of(day)) AND zone <> 'America/Phoenix' AND facility_no % 3 <> 1 AND dst_gap(k) AS in_gap,
+    clocks_back(day_of(day)) AND zone <> 'America/Phoenix' AND facility_no % 3 <> 1 AND dst_fold(k) AS in_fold,
     CASE WHEN clocks_forward(day_of(day)) AND drawn_minute BETWEEN 120 AND 179 THEN drawn_minute + 60
         WHEN clocks_back(day_of(day)) AND drawn_minute BETWEEN 60 AND 119 THEN drawn_minute + 60 ELSE drawn_minute END AS minute,
     CASE WHEN patient_canary(k) THEN concat('for Canary, Pat MRN 0048', lpad(CAST(bits(h, 8, 10000) AS VARCHAR), 4, '0')) END AS note
-FROM keyed;
+FROM keyed
+ORDER BY facility_no, day, minute, move_no;

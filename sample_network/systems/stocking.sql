@@ -1,10 +1,9 @@
--- Par levels and formulary of a hospital, a list a week in the dialect of its system. Columns as in finance_files.sql.
+-- Par levels and formulary of hospitals, a list a week in the dialect of its system. Columns as in finance_files.sql.
 WITH listed AS (
-    SELECT s.*, CAST(d.day AS INTEGER) AS day, p.local_id AS place_id, f.source, f.dialect, utc_of(d.day, 1500, f.zone) AS available, strftime(day_of(d.day), '%Y%m%d') AS ymd
+    SELECT s.*, CAST(d.day AS INTEGER) AS day, f.dock_id AS place_id, f.source, f.dialect, utc_of(d.day, 1500, f.zone) AS available, strftime(day_of(d.day), '%Y%m%d') AS ymd
     FROM stocking AS s
     JOIN range(0, CAST(getvariable('horizon') AS INTEGER), 7) AS d (day) ON CASE WHEN d.day >= s.revised_day THEN s.is_new ELSE NOT s.is_new END
-    JOIN facility AS f ON f.facility_no = getvariable('facility_no')
-    JOIN place AS p ON p.code = concat(f.code, '-MAIN')
+    JOIN here AS f USING (facility_no)
 )
 
 SELECT source AS folder, 'stocking' AS feed,

@@ -13,19 +13,17 @@ _INVOICE = (
     "UNIT_PRICE,AMOUNT,CURRENCY_CODE,INVOICE_DATE,DUE_DATE,APPROVAL_STATUS,CREATION_DATE,BUSINESS_UNIT"
 )
 PROCUREMENT = (
-    Layout("supplier", "supplier_id,supplier_name,duns,status"),
-    Layout("catalogue", _CATALOGUE),
+    Layout("supplier", "suppliers_{day}.csv", "supplier_id,supplier_name,duns,status"),
+    Layout("catalogue", "catalogue_{day}.csv", _CATALOGUE),
 )
 CLOUD_MASTERS = (
-    Layout("supplier", "SUPPLIER_ID,LEGACY_VENDOR,DUNS_NUMBER,STATUS", section="cloud_supplier"),
-    Layout("item", "INVENTORY_ITEM_ID,ITEM_NUMBER", section="cloud_item"),
+    Layout("supplier", "SUPPLIERS_{day}.csv", "SUPPLIER_ID,LEGACY_VENDOR,DUNS_NUMBER,STATUS", section="cloud_supplier"),
+    Layout("item", "ITEMS_{day}.csv", "INVENTORY_ITEM_ID,ITEM_NUMBER", section="cloud_item"),
 )
-CLOUD_INVOICES = (Layout("invoice_line", _INVOICE, section="cloud_invoice"),)
+CLOUD_INVOICES = (Layout("invoice_line", "AP_INVOICES_{code}_{day}.csv", _INVOICE, section="cloud_invoice"),)
 
 
 def write_suite(drop: Drop, layouts: tuple[Layout, ...]) -> None:
     """The files of those layouts, and the truth about them."""
-    texts, facts = sections("suites.sql"), sections("suites_truth.sql")
-    for layout in layouts:
-        drop.emit(layout, texts[layout.statement])
-        drop.con.execute(facts[layout.statement])
+    texts = sections("suites.sql")
+    drop.emit([(layout, texts[layout.statement]) for layout in layouts])

@@ -1,8 +1,9 @@
--- The procurement suite and the cloud ERP: nightly lists that every hospital shares, and the cloud ERP's invoices of one site.
+-- The procurement suite and the cloud ERP: nightly lists that every hospital shares, and the cloud ERP's invoices of sites.
 -- section: supplier
-SELECT concat('suppliers_', strftime(day_of(d.day), '%Y%m%d'), '.csv') AS file, CAST(d.day AS INTEGER) AS day, -1 AS minute, supplier_no AS ord, suite_id AS source_key,
-    CAST([] AS VARCHAR[]) AS kinds, 0 AS amount, concat_ws(',', suite_id, field(upper(first_name), ','), duns, 'ACTIVE') AS text
+SELECT -1 AS facility_no, CAST(d.day AS INTEGER) AS day, -1 AS minute, suite_id AS source_key,
+    concat_ws(',', suite_id, field(upper(first_name), ','), duns, 'ACTIVE') AS text, 'supplier' AS domain, entity_id
 FROM supplier CROSS JOIN range(0, CAST(getvariable('horizon') AS INTEGER), 7) AS d (day)
+ORDER BY d.day, supplier_no
 -- section: catalogue
 WITH offered AS (
     SELECT i.*, s.suite_id, p.qty, p.from_day, p.to_day, i.price * b.qty * 108 // 100 AS list_price, b.qty AS first_qty, part_key(i.item_no, 4) AS k
@@ -16,26 +17,31 @@ flagged AS (
     SELECT *, item_no_missing(k) AS no_number, gtin_missing(k) AND NOT gtin_bad_check(k) AS no_gtin, gtin_bad_check(k) AS bad_gtin, pack_disagrees(k) AS bad_pack FROM offered
 )
 
-SELECT concat('catalogue_', strftime(day_of(d.day), '%Y%m%d'), '.csv') AS file, CAST(d.day AS INTEGER) AS day, -1 AS minute, item_no AS ord, concat('C', 30000 + item_no) AS source_key,
+SELECT -1 AS facility_no, CAST(d.day AS INTEGER) AS day, -1 AS minute, concat('C', 30000 + item_no) AS source_key,
     list_filter([CASE WHEN no_number THEN 'item_no_missing' END, CASE WHEN no_gtin THEN 'gtin_missing' END, CASE WHEN bad_gtin THEN 'gtin_bad_check' END,
-        CASE WHEN bad_pack THEN 'pack_disagrees' END], lambda x: x IS NOT NULL) AS kinds, 0 AS amount,
+        CASE WHEN bad_pack THEN 'pack_disagrees' END], lambda x: x IS NOT NULL) AS kinds,
     concat_ws(',', concat('C', 30000 + item_no), field(concat(part_no, ' ', kind, ' ', size, CASE sterility WHEN 'STERILE' THEN '' ELSE ' nonsterile' END), ','),
         CASE WHEN bad_gtin THEN bad_check(gtin) WHEN no_gtin THEN '' ELSE gtin END, CASE WHEN no_number THEN '' ELSE erp_no END, suite_id,
-        CASE WHEN vendor_no = mfr_no THEN part_no ELSE concat('D', 700000 + item_no) END, order_uom, qty * CASE WHEN bad_pack THEN 10 ELSE 1 END, money4(list_price), 'USD', 1 + item_no % 5) AS text
+        CASE WHEN vendor_no = mfr_no THEN part_no ELSE concat('D', 700000 + item_no) END, order_uom, qty * CASE WHEN bad_pack THEN 10 ELSE 1 END, money4(list_price), 'USD', 1 + item_no % 5) AS text, 'item' AS domain, entity_id
 FROM flagged JOIN range(0, CAST(getvariable('horizon') AS INTEGER), 7) AS d (day) ON d.day >= from_day AND (to_day IS NULL OR d.day < to_day)
+ORDER BY d.day, item_no
 -- section: cloud_supplier
-SELECT concat('SUPPLIERS_', strftime(day_of(d.day), '%Y%m%d'), '.csv') AS file, CAST(d.day AS INTEGER) AS day, -1 AS minute, supplier_no AS ord, concat('CS', 500 + supplier_no) AS source_key,
-    CAST([] AS VARCHAR[]) AS kinds, 0 AS amount, concat_ws(',', concat('CS', 500 + supplier_no), erp_no, duns, 'Active') AS text
+SELECT -1 AS facility_no, CAST(d.day AS INTEGER) AS day, -1 AS minute, concat('CS', 500 + supplier_no) AS source_key,
+    concat_ws(',', concat('CS', 500 + supplier_no), erp_no, duns, 'Active') AS text, 'supplier' AS domain, entity_id
 FROM supplier CROSS JOIN range(0, CAST(getvariable('horizon') AS INTEGER), 7) AS d (day)
+ORDER BY d.day, supplier_no
 -- section: cloud_item
-SELECT concat('ITEMS_', strftime(day_of(d.day), '%Y%m%d'), '.csv') AS file, CAST(d.day AS INTEGER) AS day, -1 AS minute, item_no AS ord, concat('300000', 100000 + item_no) AS source_key,
-    CAST([] AS VARCHAR[]) AS kinds, 0 AS amount, concat_ws(',', concat('300000', 100000 + item_no), erp_no) AS text
+SELECT -1 AS facility_no, CAST(d.day AS INTEGER) AS day, -1 AS minute, concat('300000', 100000 + item_no) AS source_key,
+    concat_ws(',', concat('300000', 100000 + item_no), erp_no) AS text, 'item' AS domain, entity_id
 FROM item CROSS JOIN range(0, CAST(getvariable('horizon') AS INTEGER), 7) AS d (day)
+ORDER BY d.day, item_no
 -- section: cloud_invoice
-SELECT concat('AP_INVOICES_', code, '_', strftime(day_of(day), '%Y%m%d'), '.csv') AS file, day, -1 AS minute, row_number() OVER (ORDER BY invoice_no, line_no) AS ord,
-    concat('CS', 500 + vendor_no, '|', invoice_no, '|', line_no) AS source_key, CASE WHEN other_item THEN ['item_unknown'] ELSE [] END AS kinds, 0 AS amount,
+SELECT facility_no, day, -1 AS minute,
+    concat('CS', 500 + vendor_no, '|', invoice_no, '|', line_no) AS source_key, CASE WHEN other_item THEN ['item_unknown'] END AS kinds,
     concat_ws(',', concat('CS', 500 + vendor_no), invoice_no, line_no, po_no, coalesce(CAST(po_line_no AS VARCHAR), ''),
         CASE WHEN other_item THEN '300000999999' WHEN item_no IS NULL THEN '' ELSE concat('300000', 100000 + item_no) END, qty, uom, coalesce(CAST(factor AS VARCHAR), ''), money4(price), money4(amount), 'USD',
         strftime(day_of(day), '%Y-%m-%d'), strftime(day_of(day + 30), '%Y-%m-%d'), CASE WHEN result IN ('matched', 'credit', 'uom') THEN 'VALIDATED' ELSE 'NEEDS REVALIDATION' END,
-        iso_offset(day, 600 + minute % 480, zone), code) AS text
+        iso_offset(day, 600 + minute % 480, zone), code) AS text,
+    'fact_invoice_line' AS fact, CASE WHEN NOT other_item THEN entity_id END AS entity_id, supplier_id, CASE WHEN NOT other_item THEN qty * factor END AS qty_base, dec4(amount) AS value
 FROM ap_line WHERE in_cloud
+ORDER BY facility_no, day, invoice_no, line_no

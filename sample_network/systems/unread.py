@@ -15,53 +15,56 @@ import numpy as np
 import numpy.typing as npt
 
 from sample_network.model.world import script
-from sample_network.systems.drop import HERE, sections
+from sample_network.systems.drop import HERE, Writers, sections
 
 HEADERS = {
     "catalogue_gs1": "gtin,information_provider_gln,unit,base_units,child_gtin,description,brand_owner,part_no,"
     "unspsc,ndc",
 }
-#: EBCDIC code page of the batch extracts.
-CODE_PAGE = "cp037"
+#: EBCDIC code page of the batch extracts, and how many letters a record begins with.
+CODE_PAGE, LETTERS = "cp037", 37
 
 
-def write_unread_network(con: duckdb.DuckDBPyConnection, root: Path) -> None:
+def write_unread_network(con: duckdb.DuckDBPyConnection, root: Path, writers: Writers) -> None:
     """What every hospital shares: contracts as JSON lines, the GS1 catalogue, a supplier's 832."""
     for name in ("suite_contracts", "catalogue_gs1"):
-        _write_lines(con, root, name)
-    _write(root / "edi" / "832_catalogues.edi", con.sql(script("catalogue_832.sql", HERE)).fetchall()[0][0].encode())
+        _write_lines(con, root, name, writers)
+    catalogue = con.sql(script("catalogue_832.sql", HERE)).fetchall()[0][0]
+    writers.write(root / "edi" / "832_catalogues.edi", catalogue.encode())
 
 
-def write_unread_site(con: duckdb.DuckDBPyConnection, root: Path) -> None:
-    """Requisitions and approvals, and the legacy batch extracts of the site the world is at."""
+def write_unread_sites(con: duckdb.DuckDBPyConnection, root: Path, writers: Writers) -> None:
+    """Requisitions and approvals, and the legacy batch extracts of the sites the world is at."""
     for name in ("suite_hourly", "fixed_width"):
-        _write_lines(con, root, name)
-    query = f"SELECT * FROM ({sections('unread.sql')['packed']}) WHERE available <= getvariable('until')"
-    rows = con.sql(query).fetchall()
-    for file, group in groupby(rows, lambda row: row[0]):
-        _write(root / file, packed_records([tuple(row[2:]) for row in group]))
+        _write_lines(con, root, name, writers)
+    found = con.sql(f"SELECT * FROM ({_due('packed')})").fetchnumpy()
+    records = packed_records(found["text"], found["qty"], found["amount"])
+    start = 0
+    for file, group in groupby(found["file"]):
+        end = start + len(list(group))
+        writers.write(root / file, records[start:end].tobytes())
+        start = end
 
 
-def _write_lines(con: duckdb.DuckDBPyConnection, root: Path, name: str) -> None:
-    query = sections("unread.sql")[name]
-    rows = con.sql(f"SELECT file, text FROM ({query}) WHERE available <= getvariable('until')").fetchall()
-    for file, group in groupby(rows, lambda row: row[0]):
-        lines = [HEADERS[name]] if name in HEADERS else []
-        lines += [text for _, text in group]
-        _write(root / file, "".join(f"{line}\n" for line in lines).encode())
+def _due(name: str) -> str:
+    """The lines of a section that are there by then, in their order."""
+    return f"SELECT * FROM ({sections('unread.sql')[name]}) WHERE available <= getvariable('until')"
 
 
-def _write(path: Path, content: bytes) -> None:
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+def _write_lines(con: duckdb.DuckDBPyConnection, root: Path, name: str, writers: Writers) -> None:
+    numbered = f"SELECT file, text, row_number() OVER () AS n FROM ({_due(name)})"
+    files = f"SELECT file, string_agg(text, chr(10) ORDER BY n) FROM ({numbered}) GROUP BY file ORDER BY file"
+    head = f"{HEADERS[name]}\n" if name in HEADERS else ""
+    for file, text in con.sql(files).fetchall():
+        writers.write(root / file, f"{head}{text}\n".encode())
 
 
-def packed_records(rows: list[tuple[str, int, int]]) -> bytes:
-    """Records of (text, quantity, amount; both in ten-thousandths): EBCDIC text, two packed decimals of 8 bytes."""
-    texts = [text.encode(CODE_PAGE) for text, _, _ in rows]
-    packed = [packed_decimals(np.array([row[n] for row in rows], dtype=np.int64)) for n in (1, 2)]
-    return b"".join(t + q.tobytes() + a.tobytes() for t, q, a in zip(texts, *packed, strict=True))
+def packed_records(
+    texts: npt.NDArray[np.object_], quantities: npt.NDArray[np.int64], amounts: npt.NDArray[np.int64]
+) -> npt.NDArray[np.uint8]:
+    """A record of 53 bytes a row: 37 of EBCDIC text, two packed decimals of 8 (numbers in ten-thousandths)."""
+    letters = np.frombuffer("".join(texts).encode(CODE_PAGE), dtype=np.uint8).reshape(-1, LETTERS)
+    return np.concatenate([letters, packed_decimals(quantities), packed_decimals(amounts)], axis=1)
 
 
 def packed_decimals(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:

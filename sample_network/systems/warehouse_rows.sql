@@ -13,8 +13,9 @@ WITH leg AS (
     FROM transfer_all AS t JOIN facility AS f USING (facility_no)
 )
 
-SELECT l.day, l.item_no, l.minute, abs(l.qty) AS qty, l.kind, l.from_id, l.to_id, l.move_no, c.local_id AS item_id, c.entity_id,
+SELECT 0 AS facility_no, l.day, l.item_no, l.minute, abs(l.qty) AS qty, l.kind, l.from_id, l.to_id, l.move_no, c.local_id AS item_id, c.entity_id,
     concat('W', strftime(day_of(l.day), '%j')) AS wave, 'America/New_York' AS zone,
     concat('L:DC1-', l.from_id) AS from_entity, CASE WHEN l.kind = 'I' THEN concat('L:', l.to_id) ELSE concat('L:DC1-', l.to_id) END AS to_entity
 FROM leg AS l
-JOIN carried AS c USING (item_no);
+JOIN carried AS c USING (item_no)
+ORDER BY l.day, l.minute, l.move_no;

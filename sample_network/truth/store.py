@@ -28,7 +28,7 @@ TABLES = (
 def begin(con: duckdb.DuckDBPyConnection, path: Path, plan: Plan) -> None:
     """Attaches a new truth file as `truth` and says what was planned."""
     path.unlink(missing_ok=True)
-    con.execute(f"ATTACH '{str(path).replace(chr(39), chr(39) * 2)}' AS truth")
+    con.execute(f"ATTACH '{str(path).replace(chr(39), chr(39) * 2)}' AS truth (ROW_GROUP_SIZE 30720)")
     con.execute(script("schema.sql", HERE))
     con.execute(script("business_schema.sql", HERE))
     said = {
@@ -44,8 +44,8 @@ def begin(con: duckdb.DuckDBPyConnection, path: Path, plan: Plan) -> None:
     con.executemany("INSERT INTO truth.defect_kind VALUES (?, ?, ?, ?, ?)", listed)
 
 
-def note_site(con: duckdb.DuckDBPyConnection) -> None:
-    """Writes down stock, matches, finance and recalled lots of the site the world is at."""
+def note_sites(con: duckdb.DuckDBPyConnection) -> None:
+    """Writes down stock, matches, finance and recalled lots of the sites the world is at."""
     con.execute(script("site.sql", HERE))
     con.execute(script("business_site.sql", HERE))
 

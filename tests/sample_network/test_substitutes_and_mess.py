@@ -15,6 +15,7 @@ from sample_network.build import build
 from sample_network.mess.kinds import kinds
 from sample_network.model.plan import FIRST_DAY, Plan
 from sample_network.model.world import live_through, open_world, script
+from sample_network.systems.drop import COLUMNS, Layout, layout_table
 from sample_network.systems.drop import HERE as SYSTEMS
 from sample_network.truth.store import HERE as TRUTH
 
@@ -22,8 +23,8 @@ from sample_network.truth.store import HERE as TRUTH
 @pytest.fixture(scope="module")
 def world() -> duckdb.DuckDBPyConnection:
     """The world of North, 40 days."""
-    con = open_world(Plan(seed=17, facilities=2, days=40))
-    live_through(con, 1)
+    con = open_world(Plan(seed=13, facilities=2, days=40))
+    live_through(con, 1, 1)
     return con
 
 
@@ -134,7 +135,7 @@ def test_a_makers_lot_is_at_several_sites_and_has_one_expiry_date() -> None:
     con = open_world(Plan(seed=11, facilities=8, days=20))
     con.execute("CREATE TABLE lots (facility_no INTEGER, item_no INTEGER, lot VARCHAR, expiry_day BIGINT)")
     for site in range(1, 9):
-        live_through(con, site)
+        live_through(con, site, site)
         con.execute(f"INSERT INTO lots SELECT {site}, item_no, lot, expiry_day FROM shipment WHERE lot IS NOT NULL")
     found = con.sql("""
         SELECT count(*), count(*) FILTER (WHERE sites > 1), max(expiries) FROM
@@ -179,19 +180,19 @@ def test_spoiled_texts_and_numbers_are_where_the_truth_says(
     assert all("â€“" in row["description"] for row in _place(months, months_truth, "text_mojibake", "items_%"))
 
 
+TOLD = {"facility_no", "day", "minute"}
+
+
 def test_a_file_out_of_order_comes_after_the_next_of_its_kind() -> None:
     """Of the files of a feed, exactly the struck ones are dropped later than their successor."""
     con = open_world(Plan(seed=3, facilities=1, days=400, without=frozenset({"file_late", "file_duplicate"})))
     con.execute("CREATE SCHEMA truth")
     for statement in script("schema.sql", TRUTH).split(";"):
         con.execute(statement)
-    for name, value in (("source", "x"), ("feed", "y"), ("zone", "America/New_York")):
-        con.execute(f"SET VARIABLE {name} = '{value}'")
-    con.execute("SET VARIABLE has_trailer = FALSE")
-    con.execute("SET VARIABLE correctable = FALSE")
-    con.execute("""CREATE TEMP TABLE raw_line AS SELECT printf('f%03d', day) AS file, CAST(day AS INTEGER) AS day,
-        -1 AS minute, 0 AS ord, '' AS source_key, CAST([] AS VARCHAR[]) AS kinds, 0 AS amount, '' AS text
-        FROM range(400) AS t (day)""")
+    con.execute(layout_table([(Layout("y", "f_{day}", ""), "")], "x"))
+    nothing = ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in COLUMNS.items() if name not in TOLD)
+    con.execute(f"""CREATE TEMP TABLE raw_line AS SELECT 0 AS layout_no, -1 AS facility_no, CAST(day AS INTEGER) AS day,
+        -1 AS minute, {nothing} FROM range(400) AS t (day)""")
     con.execute(script("drop.sql", SYSTEMS))
     found = con.sql("""
         SELECT list_contains(kinds, 'file_out_of_order') AS struck, available > next, count(*)
