@@ -5,6 +5,7 @@ Here: running the SQL of this folder. Not here: the rules of the world (the .sql
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -15,9 +16,21 @@ from sample_network.model.plan import Plan
 WAREHOUSE = 0
 
 
+@cache
 def script(name: str, folder: Path | None = None) -> str:
     """A SQL script of this folder, or of another one."""
     return ((folder or Path(__file__).parent) / name).read_text("utf-8")
+
+
+def run(con: duckdb.DuckDBPyConnection, text: str) -> None:
+    """Runs the statements of a script, which are parsed once however often they run."""
+    for statement in _parsed(text):
+        con.execute(statement)
+
+
+@cache
+def _parsed(text: str) -> list[duckdb.Statement]:
+    return duckdb.extract_statements(text)
 
 
 def open_world(plan: Plan, memory_limit: str = "2GB", threads: int = 2) -> duckdb.DuckDBPyConnection:
@@ -64,7 +77,7 @@ def live_through(con: duckdb.DuckDBPyConnection, first: int, last: int) -> None:
     """
     con.execute(f"SET VARIABLE first_site = {first}")
     con.execute(f"SET VARIABLE last_site = {last}")
-    con.execute(script("here.sql"))
-    con.execute(script("demand_warehouse.sql" if first == WAREHOUSE else "demand.sql"))
-    con.execute(script("process.sql"))
+    run(con, script("here.sql"))
+    run(con, script("demand_warehouse.sql" if first == WAREHOUSE else "demand.sql"))
+    run(con, script("process.sql"))
     con.execute("INSERT INTO transfer_all SELECT facility_no, item_no, day, qty FROM transfer ORDER BY ALL")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from sample_network.model.world import script
+from sample_network.model.world import run, script
 from sample_network.systems.drop import HERE, Writers, sections
 from sample_network.systems.erp import Sink
 
@@ -39,8 +39,8 @@ DIALECTS = {"csv": ("utf-8", "\n"), "txt": ("cp1252", "\r\n"), "tsv": ("utf-8-si
 
 def prepare_business(con: duckdb.DuckDBPyConnection) -> None:
     """The shared tables: chart of accounts, cost centres, budgets, recalls and their lots."""
-    con.execute(script("budgets.sql", MODEL))
-    con.execute(script("recalls.sql", MODEL))
+    run(con, script("budgets.sql", MODEL))
+    run(con, script("recalls.sql", MODEL))
 
 
 def write_business_network(con: duckdb.DuckDBPyConnection, root: Path, sink: Sink, writers: Writers) -> None:
@@ -51,8 +51,8 @@ def write_business_network(con: duckdb.DuckDBPyConnection, root: Path, sink: Sin
 
 def write_business_site(con: duckdb.DuckDBPyConnection, root: Path, writers: Writers) -> None:
     """Files of the sites the world is at; leaves the tables of finance.sql and stocking.sql."""
-    con.execute(script("finance.sql", MODEL))
-    con.execute(script("stocking.sql", MODEL))
+    run(con, script("finance.sql", MODEL))
+    run(con, script("stocking.sql", MODEL))
     _write(con, root, f"{sections('finance_files.sql')['site']} UNION ALL ({script('stocking.sql', HERE)})", writers)
 
 
@@ -72,7 +72,7 @@ def _write(con: duckdb.DuckDBPyConnection, root: Path, lines_sql: str, writers: 
     """Lines to files, and to truth.file. A file that is there stays."""
     con.execute(
         "CREATE OR REPLACE TEMP TABLE plain_file AS SELECT folder, feed, file, available, count(*) AS rows, "
-        f"string_agg(text, chr(10) ORDER BY ord) AS text FROM ({lines_sql}) "
+        f"string_agg(text, chr(10) ORDER BY ord, sub_ord) AS text FROM ({lines_sql}) "
         "WHERE available <= getvariable('until') GROUP BY folder, feed, file, available"
     )
     con.execute(
@@ -80,7 +80,7 @@ def _write(con: duckdb.DuckDBPyConnection, root: Path, lines_sql: str, writers: 
         "WHERE NOT ends_with(folder, '_unread') ORDER BY folder, feed, file"
     )
     for folder, feed, name, text in con.sql("SELECT folder, feed, file, text FROM plain_file ORDER BY ALL").fetchall():
-        writers.write(root / folder / name, _content(feed, name, text))
+        writers.write(root / folder, name, _content(feed, name, text))
 
 
 def _content(feed: str, name: str, text: str) -> bytes:

@@ -6,6 +6,7 @@ the lines say (the .sql files of this folder).
 
 from __future__ import annotations
 
+import os
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -13,17 +14,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache
 from pathlib import Path
+from threading import Lock
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
-from sample_network.model.world import script
+from sample_network.model.world import run, script
 
 HERE = Path(__file__).parent
 A_DAY = timedelta(days=1)
-_FILES_UNDER_WAY = 64
+_FILES_AT_A_TIME, _JOBS_UNDER_WAY = 32, 4
 #: What lines may have; NULL where a statement does not name it. facility_no (-1: of no site), day, minute (-1: of a
 #: nightly list) say in which file a line is; kinds: its defects; amount: what the trailer adds up; the last what it
 #: means: the key of an entity of a domain, or a fact. Lines come in the order of sites, days, minutes and lines.
@@ -96,39 +99,54 @@ class DropFile:
 
 
 class Writers:
-    """Writes files beside the work of the database: making a file costs more than its bytes.
+    """Writes files beside the work of the database, some at a time: making a file costs more than its bytes.
 
-    A context manager; leaving it waits, and raises what went wrong (OSError).
+    A context manager; leaving it waits, and raises what went wrong (OSError). May be used from several threads.
     """
 
-    def __init__(self, threads: int = 4) -> None:
+    def __init__(self, threads: int = 2) -> None:
         self.pool = ThreadPoolExecutor(threads)
+        self.lock = Lock()
+        self.waiting: list[tuple[str, bytes]] = []
         self.under_way: deque[Future[None]] = deque()
-        self.folders: set[Path] = set()
+        self.folders: set[str] = set()
 
     def __enter__(self) -> Writers:
         return self
 
     def __exit__(self, *_: object) -> None:
         with self.pool:
+            self._hand_over(1)
             self._settle(0)
 
-    def write(self, path: Path, content: bytes) -> None:
-        """Writes a file some time soon, unless it is there; waits where too many are under way."""
-        if path.parent not in self.folders:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self.folders.add(path.parent)
-        self.under_way.append(self.pool.submit(_write_new, path, content))
-        self._settle(_FILES_UNDER_WAY)
+    def write(self, folder: Path, name: str, content: bytes) -> None:
+        """Writes a file below a folder some time soon, unless it is there; waits where too many are under way."""
+        path = f"{folder}/{name}"
+        above = path.rpartition("/")[0]
+        if above not in self.folders:
+            Path(above).mkdir(parents=True, exist_ok=True)
+            self.folders.add(above)
+        with self.lock:
+            self.waiting.append((path, content))
+            self._hand_over(_FILES_AT_A_TIME)
+            self._settle(_JOBS_UNDER_WAY)
+
+    def _hand_over(self, least: int) -> None:
+        if len(self.waiting) >= least:
+            self.under_way.append(self.pool.submit(_write_new, self.waiting))
+            self.waiting = []
 
     def _settle(self, allowed: int) -> None:
         while len(self.under_way) > allowed:
             self.under_way.popleft().result()
 
 
-def _write_new(path: Path, content: bytes) -> None:
-    with suppress(FileExistsError), path.open("xb", buffering=0) as file:
-        file.write(content)
+def _write_new(files: list[tuple[str, bytes]]) -> None:
+    for path, content in files:
+        with suppress(FileExistsError):
+            to = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+            with os.fdopen(to, "wb") as file:
+                file.write(content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +163,12 @@ class Drop:
         """Writes the files of some feeds, and the truth about them and their lines. A file that is there stays."""
         con = self.con
         con.execute(layout_table(feeds, self.source))
-        con.execute(f"CREATE OR REPLACE TEMP VIEW raw_line AS {_lines(feeds)}")
-        con.execute(script("drop.sql", HERE))
+        run(con, f"CREATE OR REPLACE TEMP VIEW raw_line AS {_lines(feeds)}")
+        run(con, script("drop.sql", HERE))
         for layout, file in self._files(feeds):
             for name, content, available in _versions(file, layout):
                 if available <= self.until:
-                    self.writers.write(self.root / file.source / name, content)
+                    self.writers.write(self.root / file.source, name, content)
 
     def _files(self, feeds: Sequence[Feed]) -> Iterator[tuple[Layout, DropFile]]:
         """The files, each with its lines."""
@@ -202,6 +220,7 @@ class _Text:
         return bytes(self.data[self.offsets[start] : self.offsets[start + count]])
 
 
+@cache
 def sections(name: str) -> dict[str, str]:
     """The statements of a .sql file of this folder by the name in their `-- section:` line."""
     parts = re.split(r"^-- section: (\w+)\n", script(name, HERE), flags=re.MULTILINE)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from sample_network.model.world import script
+from sample_network.model.world import run, script
 from sample_network.systems.drop import HERE, Writers
 
 FOLDER = "edi"
@@ -17,13 +17,13 @@ FOLDER = "edi"
 
 def write_edi(con: duckdb.DuckDBPyConnection, root: Path, writers: Writers) -> None:
     """The documents of the sites the world is at, a file per site, day and set. A file that is there already stays."""
-    con.execute(script("edi.sql", HERE))
-    con.execute(script("edi_acks.sql", HERE))
+    run(con, script("edi.sql", HERE))
+    run(con, script("edi_acks.sql", HERE))
     files = con.sql("SELECT file, text FROM edi_file WHERE available <= getvariable('until') ORDER BY file").fetchall()
     for name, text in files:
-        writers.write(root / FOLDER / name, text.encode("ascii"))
+        writers.write(root / FOLDER, name, text.encode("ascii"))
 
 
 def note_keys(con: duckdb.DuckDBPyConnection) -> None:
     """The truth about the keys in those documents. In the order of sites: a key is noted once."""
-    con.execute(script("edi_keys.sql", HERE))
+    run(con, script("edi_keys.sql", HERE))

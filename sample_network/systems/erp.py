@@ -15,7 +15,7 @@ from typing import Protocol
 import duckdb
 import sqlalchemy as sa
 
-from sample_network.model.world import script
+from sample_network.model.world import run, script
 from sample_network.systems.drop import HERE, sections
 
 DATABASE = "legacy_erp.sqlite"
@@ -135,7 +135,7 @@ def write_masters(con: duckdb.DuckDBPyConnection, sink: Sink) -> None:
 
 def note_site_orders(con: duckdb.DuckDBPyConnection) -> None:
     """The truth about order and invoice lines of the sites the world is at. Leaves their rows and the table ap_line."""
-    con.execute(re.split(r"^-- section: ", script("erp_site.sql", HERE), maxsplit=1, flags=re.MULTILINE)[0])
+    run(con, re.split(r"^-- section: ", script("erp_site.sql", HERE), maxsplit=1, flags=re.MULTILINE)[0])
 
 
 def write_site_orders(con: duckdb.DuckDBPyConnection, sink: Sink) -> None:

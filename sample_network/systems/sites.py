@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sample_network.model.world import script
+from sample_network.model.world import run, script
 from sample_network.systems.drop import HERE, Drop, Feed, Layout, sections
 
 _STOCK_A = "TRAILER,rows={rows},on_hand_qty={total}"
@@ -70,9 +70,9 @@ def write_sites(drop: Drop) -> None:
     """The inventory files of the sites the world is at, and the truth about their rows."""
     con = drop.con
     dialects = [dialect for (dialect,) in con.sql("SELECT DISTINCT dialect FROM here ORDER BY dialect").fetchall()]
-    con.execute(script("inventory_rows.sql", HERE))
+    run(con, script("inventory_rows.sql", HERE))
     if "warehouse" in dialects:
-        con.execute(script("warehouse_rows.sql", HERE))
+        run(con, script("warehouse_rows.sql", HERE))
     drop.emit([(layout, text) for dialect in dialects for layout, text in _feeds(dialect)])
 
 

@@ -8,7 +8,7 @@ WITH listed AS (
 
 SELECT source AS folder, 'stocking' AS feed,
     CASE dialect WHEN 'inventory' THEN concat('par_levels_', ymd, '.csv') WHEN 'stockroom' THEN concat('PAR_', ymd, '.txt') ELSE concat('parlevel-pars-', ymd, '.tsv') END AS file,
-    available, item_no AS ord,
+    available, '' AS ord, item_no AS sub_ord,
     CASE dialect
         WHEN 'inventory' THEN concat_ws(',', local_id, place_id, par_qty, rop_qty, max_qty, review_days, formulary)
         WHEN 'stockroom' THEN concat_ws(';', local_id, place_id, concat(par_qty, ',00'), concat(rop_qty, ',00'), concat(max_qty, ',00'), review_days, upper(left(formulary, 1)))

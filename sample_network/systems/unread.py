@@ -30,7 +30,7 @@ def write_unread_network(con: duckdb.DuckDBPyConnection, root: Path, writers: Wr
     for name in ("suite_contracts", "catalogue_gs1"):
         _write_lines(con, root, name, writers)
     catalogue = con.sql(script("catalogue_832.sql", HERE)).fetchall()[0][0]
-    writers.write(root / "edi" / "832_catalogues.edi", catalogue.encode())
+    writers.write(root / "edi", "832_catalogues.edi", catalogue.encode())
 
 
 def write_unread_sites(con: duckdb.DuckDBPyConnection, root: Path, writers: Writers) -> None:
@@ -42,7 +42,7 @@ def write_unread_sites(con: duckdb.DuckDBPyConnection, root: Path, writers: Writ
     start = 0
     for file, group in groupby(found["file"]):
         end = start + len(list(group))
-        writers.write(root / file, records[start:end].tobytes())
+        writers.write(root, file, records[start:end].tobytes())
         start = end
 
 
@@ -56,7 +56,7 @@ def _write_lines(con: duckdb.DuckDBPyConnection, root: Path, name: str, writers:
     files = f"SELECT file, string_agg(text, chr(10) ORDER BY n) FROM ({numbered}) GROUP BY file ORDER BY file"
     head = f"{HEADERS[name]}\n" if name in HEADERS else ""
     for file, text in con.sql(files).fetchall():
-        writers.write(root / file, f"{head}{text}\n".encode())
+        writers.write(root, file, f"{head}{text}\n".encode())
 
 
 def packed_records(

@@ -13,7 +13,7 @@ import duckdb
 
 from sample_network.mess.kinds import kinds
 from sample_network.model.plan import Plan
-from sample_network.model.world import script
+from sample_network.model.world import run, script
 
 HERE = Path(__file__).parent
 FILE, DIGEST = "truth.duckdb", "truth.sha256"
@@ -29,8 +29,8 @@ def begin(con: duckdb.DuckDBPyConnection, path: Path, plan: Plan) -> None:
     """Attaches a new truth file as `truth` and says what was planned."""
     path.unlink(missing_ok=True)
     con.execute(f"ATTACH '{str(path).replace(chr(39), chr(39) * 2)}' AS truth (ROW_GROUP_SIZE 30720)")
-    con.execute(script("schema.sql", HERE))
-    con.execute(script("business_schema.sql", HERE))
+    run(con, script("schema.sql", HERE))
+    run(con, script("business_schema.sql", HERE))
     said = {
         "seed": plan.seed,
         "facilities": plan.facilities,
@@ -46,8 +46,8 @@ def begin(con: duckdb.DuckDBPyConnection, path: Path, plan: Plan) -> None:
 
 def note_sites(con: duckdb.DuckDBPyConnection) -> None:
     """Writes down stock, matches, finance and recalled lots of the sites the world is at."""
-    con.execute(script("site.sql", HERE))
-    con.execute(script("business_site.sql", HERE))
+    run(con, script("site.sql", HERE))
+    run(con, script("business_site.sql", HERE))
 
 
 def finish(con: duckdb.DuckDBPyConnection, folder: Path) -> dict[str, int]:
@@ -55,15 +55,15 @@ def finish(con: duckdb.DuckDBPyConnection, folder: Path) -> dict[str, int]:
 
     Returns the rows of each table of the truth.
     """
-    con.execute(script("network.sql", HERE))
-    con.execute(script("business_network.sql", HERE))
+    run(con, script("network.sql", HERE))
+    run(con, script("business_network.sql", HERE))
     facts = "SELECT * FROM truth.fact WHERE expected = 'published'"
     figures = f"WITH fact AS ({facts}) {script('kpi.sql', HERE)}"
     con.execute(
         f"INSERT INTO truth.kpi SELECT kpi, numerator, denominator, 0, (SELECT max(event_date) FROM truth.fact) "
         f"FROM ({figures}) ORDER BY kpi"
     )
-    con.execute(script("kpi_world.sql", HERE))
+    run(con, script("kpi_world.sql", HERE))
     lines = [f"{_digest(con, table)}  {table}\n" for table in TABLES]
     rows = {table: _count(con, table) for table in TABLES}
     con.execute("DETACH truth")
