@@ -13,7 +13,7 @@ from sample_network.build import NETWORK_FILE, Built, build
 from sample_network.model.plan import Plan
 
 #: Small enough for a first sync of under a minute, and long enough for a corrected file, a recall and a changed pack.
-PLAN = Plan(seed=2, facilities=3, days=14)
+PLAN = Plan(seed=7, facilities=3, days=14)
 
 
 def make(target: Path) -> Built:
