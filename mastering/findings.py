@@ -16,8 +16,8 @@ from mastering.schema import names_of
 from mastering.sqlfile import Connection, keep, run
 
 _TABLES = (
-    "f_identifier f_unused f_settled f_alone f_vetoed f_moved f_orphaned f_duplicate f_identifying f_reused f_poisoned"
-    " f_contested f_finding f_case"
+    "f_identifier f_unused f_complete f_unlisted f_settled f_alone f_vetoed f_moved"
+    " f_orphaned f_duplicate f_identifying f_reused f_poisoned f_contested f_finding f_case"
 )
 
 
@@ -32,12 +32,13 @@ def update_findings(
     for name in rules.identifiers:
         con.execute("INSERT INTO f_identifier VALUES (?)", [name])
     keep(con, "f_unused", _unused(con, rules, systems))
+    keep(con, "f_complete", _complete(rules, systems))
     keep(con, "f_identifying", _identifying(rules))
     duplicates = "duplicates" if "norm_name" in rules.derived else "no_duplicates"
     reuse = rules.identity.key_reuse
     values = {"domain": rules.domain, "at_least": reuse.at_least if reuse else 0}
     for step in (
-        *("settled", "alone", "vetoed", "moved", "orphaned", duplicates),
+        *("settled", "alone", "vetoed", "unlisted", "moved", "orphaned", duplicates),
         *("wholly_other", "reused", "poisoned", "contested", "current", "cases"),
     ):
         run(con, f"findings.{step}", names_of(rules), values)
@@ -80,6 +81,13 @@ def _unused(con: Connection, rules: DomainRules, systems: Mapping[str, str]) -> 
     ]
     columns = [[row[place] for row in found] for place in (0, 1)]
     return pa.table({"key": pa.array(columns[0], pa.string()), "detail": pa.array(columns[1], pa.string())})
+
+
+def _complete(rules: DomainRules, systems: Mapping[str, str]) -> pa.Table:
+    """source_system: sources of this network that list everything there is."""
+    complete = {*rules.identity.complete}
+    listed = sorted(source for source, system in systems.items() if complete & {source, system})
+    return pa.table({"source_system": pa.array(listed, pa.string())})
 
 
 def _identifying(rules: DomainRules) -> pa.Table:

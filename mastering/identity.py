@@ -86,17 +86,20 @@ def update_identity(
 
 
 def _rule_tables(con: Connection, rules: DomainRules) -> None:
-    rows = [(name, rules.namespace(name), one.strength, one.veto, one.scope) for name, one in rules.identifiers.items()]
+    rows = [
+        (name, rules.namespace(name), one.strength, one.veto, one.scope, one.of_owner)
+        for name, one in rules.identifiers.items()
+    ]
     con.execute(
         "CREATE OR REPLACE TEMP TABLE i_identifier"
-        " (identifier VARCHAR, namespace VARCHAR, strength VARCHAR, veto BOOLEAN, scope VARCHAR)"
+        " (identifier VARCHAR, namespace VARCHAR, strength VARCHAR, veto BOOLEAN, scope VARCHAR, of_owner BOOLEAN)"
     )
     con.execute(
         "CREATE OR REPLACE TEMP TABLE i_namespace"
         " (namespace VARCHAR, level INTEGER, max_per_source INTEGER, max_fanout INTEGER)"
     )
     for row in rows:
-        con.execute("INSERT INTO i_identifier VALUES (?, ?, ?, ?, ?)", list(row))
+        con.execute("INSERT INTO i_identifier VALUES (?, ?, ?, ?, ?, ?)", list(row))
     for level, (namespace, limits) in enumerate(_namespaces(rules).items()):
         con.execute("INSERT INTO i_namespace VALUES (?, ?, ?, ?)", [namespace, level, *limits])
     _scopes(con, rules)

@@ -57,6 +57,8 @@ class Identifier(Model):
     poisoned: it links nothing and is a finding.
     `scope`: the value begins with a source key of that domain (`key|part`), compared by its golden id.
     `secret`: only a keyed hash of the value is ever stored.
+    `of_owner`: the value names the record of the same source that this one is part of (the vendor of a remit-to).
+    Who has one does not count for the limits of other values.
     """
 
     description: str = Field(min_length=1)
@@ -68,6 +70,7 @@ class Identifier(Model):
     max_fanout: int = Field(default=25, ge=2)
     scope: Name | None = None
     secret: bool = False
+    of_owner: bool = False
 
     @model_validator(mode="after")
     def _scope_and_strength_agree(self) -> Identifier:
@@ -121,11 +124,13 @@ class Identity(Model):
 
     `reference_systems`: systems whose records refer to things (EDI) and never make a golden record.
     `one_per_source`: a source has no duplicates, so two live records of one source are never the same.
-    `key_reuse`: which records are asked about because their key seems to mean something else now.
+    `complete`: systems that list everything there is; what none of them has is a finding, unless people are asked
+    about it anyway. `key_reuse`: which records are asked about because their key seems to mean something else now.
     """
 
     precedence: tuple[Name, ...] = ()
     reference_systems: tuple[Name, ...] = ()
+    complete: tuple[Name, ...] = ()
     one_per_source: bool = False
     key_reuse: KeyReuse | None = None
 

@@ -21,6 +21,8 @@ SELECT
     vendor_no AS source_key,
     vendor_no AS supplier_no,
     vendor_no AS network_supplier_no,
+    -- V1053-R2 is the second remit-to address of vendor V1053.
+    CASE WHEN regexp_matches(vendor_no, '-R[0-9]+$') THEN regexp_replace(vendor_no, '-R[0-9]+$', '', 'g') END AS remit_of_no,
     name AS legal_name,
     duns,
     gln,

@@ -32,7 +32,7 @@ SELECT e.left_source, e.left_key, e.right_source, e.right_key, l.<sk> AS left_sk
         'both have ' || e.evidence || ', but ' || CASE e.rule
             WHEN 'veto:chain' THEN 'to join them would make one of records that contradict each other'
             WHEN 'veto:one_per_source' THEN 'two records of one source would be one'
-            WHEN 'veto:part_number_and_size' THEN 'part number and size contradict each other'
+            WHEN 'veto:measures' THEN 'size, side or sterility contradict each other'
             ELSE 'their ' || replace(substr(e.rule, 6), '+', ' and ') || CASE
                 WHEN contains(e.rule, '+') THEN ' differ' ELSE ' differs'
             END
@@ -47,6 +47,47 @@ ANTI JOIN f_settled AS s ON l.<sk> = s.sk AND r.<sk> = s.other_sk
 ANTI JOIN f_alone AS a ON l.<sk> = a.sk OR r.<sk> = a.sk
 WHERE e.domain = $domain AND e.judgement = 'negative' AND e.decided_by = 'rule'
 GROUP BY e.left_source, e.left_key, e.right_source, e.right_key, l.<sk>, r.<sk>
+
+-- :unlisted
+-- Golden records that no system has of those that list everything there is, and that no other case is about: most likely
+-- something that is there already, under a text that fits several things.
+CREATE OR REPLACE TEMP TABLE f_unlisted AS
+WITH live AS (
+    SELECT x.<sk> AS sk, x.source_system, x.source_key, x.valid_from, c.source_system IS NOT NULL AS is_listed
+    FROM <xref> AS x
+    SEMI JOIN (
+        SELECT source_system, source_key FROM master.record WHERE domain = $domain AND valid_to IS NULL AND is_live
+    ) AS r ON x.source_system = r.source_system AND x.source_key = r.source_key
+    SEMI JOIN (SELECT source_system FROM i_source WHERE NOT is_reference) AS y ON x.source_system = y.source_system
+    LEFT JOIN f_complete AS c ON x.source_system = c.source_system
+    WHERE x.valid_to IS NULL AND x.<sk> > 0
+),
+
+golden AS (
+    SELECT sk, min({'source': source_system, 'key': source_key}) AS least, min(valid_from) AS first_seen
+    FROM live
+    GROUP BY sk
+    HAVING NOT bool_or(is_listed)
+),
+
+asked AS (
+    SELECT unnest([left_sk, right_sk]) AS sk FROM f_vetoed
+    UNION
+    SELECT l.sk
+    FROM live AS l
+    SEMI JOIN (
+        SELECT left_source AS source_system, left_key AS source_key FROM master.judgement
+        WHERE domain = $domain AND verdict = 'ask'
+        UNION ALL
+        SELECT right_source, right_key FROM master.judgement WHERE domain = $domain AND verdict = 'ask'
+    ) AS j ON l.source_system = j.source_system AND l.source_key = j.source_key
+)
+
+SELECT g.least.source AS source_system, g.least.key AS source_key, g.first_seen
+FROM golden AS g
+ANTI JOIN asked AS a ON g.sk = a.sk
+ANTI JOIN f_alone AS o ON g.sk = o.sk
+WHERE (SELECT count(*) FROM f_complete) > 0
 
 -- :wholly_other
 -- Whether one text is not just another way to write the other. Codes are compared as they are normalised; texts by the
@@ -203,6 +244,14 @@ SELECT
     detail,
     first_seen
 FROM f_vetoed
+UNION ALL
+SELECT
+    $domain,
+    'unlisted_record',
+    source_system || '|' || source_key,
+    'no system of record lists it, and no record is near enough to ask about',
+    first_seen
+FROM f_unlisted
 UNION ALL
 SELECT
     $domain,

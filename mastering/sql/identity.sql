@@ -79,11 +79,26 @@ standing AS (
     WHERE link_value IS NOT NULL
 ),
 
+part AS (
+    -- Parts of another record of their source say what it says, and count for nothing.
+    SELECT e.source_system, e.source_key
+    FROM master.evidence AS e
+    INNER JOIN i_identifier AS i ON e.identifier = i.identifier AND i.of_owner
+    ANTI JOIN i_key AS k ON e.source_system = k.source_system AND e.source_key = k.source_key
+    WHERE e.domain = $domain AND e.link_value IS NOT NULL
+    UNION
+    SELECT e.source_system, e.source_key
+    FROM i_evidence AS e
+    INNER JOIN i_identifier AS i ON e.identifier = i.identifier AND i.of_owner
+    WHERE e.link_value IS NOT NULL
+),
+
 per_source AS (
-    SELECT namespace, link_value, source_system, count(*) AS records
-    FROM standing
-    WHERE is_live AND NOT is_reference
-    GROUP BY namespace, link_value, source_system
+    SELECT s.namespace, s.link_value, s.source_system, count(*) AS records
+    FROM standing AS s
+    ANTI JOIN part AS p ON s.source_system = p.source_system AND s.source_key = p.source_key
+    WHERE s.is_live AND NOT s.is_reference
+    GROUP BY s.namespace, s.link_value, s.source_system
 ),
 
 counted AS (
@@ -263,13 +278,28 @@ WHERE e.domain = $domain AND i.veto AND e.fault IS NULL AND NOT e.is_poisoned
 
 -- :pointed
 -- Clusters that the values of a reference record point to. Those of a record that stands alone point nowhere; those of
--- a torn one, of which one is a mistake, only where they are nobody else's.
+-- a torn one, of which one is a mistake, only where they are nobody else's. A number of one supplier's own points to what
+-- has no other number only where no other number points: it is a catalogue entry that may be waiting to be joined.
 CREATE OR REPLACE TEMP TABLE i_pointed AS
-WITH pointed AS (
-    SELECT r.rec, c.cluster, bool_and(t.rec IS NOT NULL) AS is_torn
-    FROM i_node AS r
+WITH numbered AS (
+    SELECT n.*, i.namespace IS NOT NULL AS is_scoped
+    FROM i_node AS n
+    LEFT JOIN (SELECT DISTINCT namespace FROM i_identifier WHERE strength = 'scoped') AS i ON n.namespace = i.namespace
+),
+
+solid AS (
+    SELECT DISTINCT c.cluster
+    FROM numbered AS n
+    INNER JOIN i_cluster AS c ON n.rec = c.rec
+    WHERE NOT n.is_reference AND NOT n.is_scoped
+),
+
+pointed AS (
+    SELECT r.rec, c.cluster, bool_and(t.rec IS NOT NULL) AS is_torn, bool_and(r.is_scoped AND s.cluster IS NULL) AS is_waiting
+    FROM numbered AS r
     INNER JOIN i_node AS n ON r.level = n.level AND r.value_no = n.value_no AND NOT n.is_reference
     INNER JOIN i_cluster AS c ON n.rec = c.rec
+    LEFT JOIN solid AS s ON c.cluster = s.cluster
     LEFT JOIN i_torn AS t ON n.rec = t.rec
     WHERE
         r.is_reference
@@ -283,7 +313,9 @@ WITH pointed AS (
 
 SELECT rec, cluster
 FROM pointed
-QUALIFY NOT is_torn OR bool_and(is_torn) OVER (PARTITION BY rec)
+QUALIFY
+    (NOT is_torn OR bool_and(is_torn) OVER (PARTITION BY rec))
+    AND (NOT is_waiting OR bool_and(is_waiting) OVER (PARTITION BY rec))
 
 -- :pointed_vetoes
 -- In steps, so that no order of joins can go through the identifier alone.
@@ -547,7 +579,7 @@ negative AS (
         o.rec AS right_rec,
         'veto:' || coalesce(
             r.identifiers,
-            CASE WHEN c.rec IS NOT NULL THEN 'part_number_and_size' END,
+            CASE WHEN c.rec IS NOT NULL THEN 'measures' END,
             $other_reason
         ) AS rule,
         o.value,

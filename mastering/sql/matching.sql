@@ -405,17 +405,22 @@ WHERE p.domain = $domain
 ORDER BY 1, 2
 
 -- :contradictions
--- Records that share an identifier although both their codes and their measures differ: one of them has the other's
--- number. Neither is believed.
-SELECT DISTINCT l.rec AS record, r.rec AS other
-FROM <node> AS l
-INNER JOIN <node> AS r ON l.level = r.level AND l.value_no = r.value_no AND l.rec < r.rec
-INNER JOIN <numbered> AS ln ON l.rec = ln.rec
-INNER JOIN <numbered> AS rn ON r.rec = rn.rec
+-- Records that share an identifier although their measures differ: one of them has the other's number, and neither is
+-- believed. Where a code or a second identifier agrees, too, the text is more likely to be wrong than both.
+WITH shared AS (
+    SELECT l.rec AS record, r.rec AS other, count(DISTINCT l.level) AS levels
+    FROM <node> AS l
+    INNER JOIN <node> AS r ON l.level = r.level AND l.value_no = r.value_no AND l.rec < r.rec
+    GROUP BY l.rec, r.rec
+)
+
+SELECT s.record, s.other
+FROM shared AS s
+INNER JOIN <numbered> AS ln ON s.record = ln.rec
+INNER JOIN <numbered> AS rn ON s.other = rn.rec
 INNER JOIN master.match_record AS lm ON lm.domain = $domain AND lm.rec = hash(ln.source_system, ln.source_key)
 INNER JOIN master.match_record AS rm ON rm.domain = $domain AND rm.rec = hash(rn.source_system, rn.source_key)
 WHERE
-    len(lm.codes) > 0
-    AND len(rm.codes) > 0
-    AND NOT list_has_any(lm.codes, rm.codes)
+    NOT list_has_any(lm.codes, rm.codes)
+    AND (s.levels = 1 OR (len(lm.codes) > 0 AND len(rm.codes) > 0))
     AND len(n_conflict(lm.measures, rm.measures)) > 0

@@ -75,3 +75,9 @@ def test_every_pack_of_a_unit_has_its_first_day_and_the_newest_is_ordered() -> N
     assert (row["pack_gtin"], row["_change_seq"]) == ("2", 6)
     [back] = _rows("item", item=[item], item_uom=[smaller | {"_is_deleted": True}, BOX]).values()
     assert back["pack_gtin"] == "1"
+
+
+def test_a_remit_to_record_names_the_vendor_it_belongs_to() -> None:
+    remit = ADDED | {"journal_no": 5, "vendor_no": "V1-R2", "name": "Acme Receivables"}
+    rows = _rows("supplier", vendor=[ADDED, remit, ADDED | {"journal_no": 6, "vendor_no": "V-RX"}])
+    assert {key: row["remit_of_no"] for key, row in rows.items()} == {"V1": None, "V1-R2": "V1", "V-RX": None}

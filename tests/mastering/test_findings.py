@@ -102,7 +102,7 @@ def test_a_gtin_that_was_typed_from_the_next_size_is_said_to_be_that() -> None:
     world.say("item", "north", "a", gtin=gtin(1), description="10 mg ceftriaxone powder", mfr_part_no="NOR409700")
     world.run("item")
     assert [detail for _, detail in world.findings("vetoed_match")] == [
-        f"both have {gtin(1)}, but part number and size contradict each other"
+        f"both have {gtin(1)}, but size, side or sterility contradict each other"
     ]
 
 
@@ -118,3 +118,38 @@ def test_a_contested_hash_is_known_as_nobody_can_write_it_down() -> None:
     world.run("supplier")
     assert world.rows("SELECT kind FROM master.review") == []
     assert world.findings("contested_value") == []
+
+
+def unlisted(world: World) -> list[str]:
+    return [key for key, _ in world.findings("unlisted_record")]
+
+
+def test_what_only_a_store_knows_is_a_finding_until_somebody_says_which_item_it_is() -> None:
+    world = World()
+    world.say("item", "erp", "1", description="INFUSION SET, XL, STERILE", mfr_part_no="EAS-4012-20")
+    world.say("item", "wms", "7", description="XL infusion set sterile")
+    world.run("item")
+    assert unlisted(world) == ["wms|7"]
+    world.decide("item", "same", "erp/1", "wms/7")
+    world.run("item")
+    assert unlisted(world) == []
+
+
+def test_nobody_misses_in_a_list_what_a_case_is_about_or_what_is_gone() -> None:
+    world = World()
+    world.say("item", "erp", "1", description="Foley catheter 20 G", gtin=gtin(1))
+    world.say("item", "wms", "7", description="Foley catheter 18 G", gtin=gtin(1))
+    world.say("item", "wms", "8", description="Bone screw")
+    world.run("item")
+    assert unlisted(world) == ["wms|8"]
+    assert [key for key, _ in world.findings("vetoed_match")] == ["erp|1 / wms|7"]
+    world.delete("item", "wms", "8", day(4))
+    world.run("item")
+    assert unlisted(world) == []
+
+
+def test_where_no_system_lists_everything_nothing_is_missing() -> None:
+    world = World().say("item", "wms", "8", description="Bone screw")
+    world.systems = {"wms": "warehouse"}
+    world.run("item")
+    assert unlisted(world) == []

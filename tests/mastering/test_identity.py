@@ -227,6 +227,22 @@ def test_a_reference_record_joins_no_two_items() -> None:
     assert world.findings("unresolved_reference") == [("edi_hub|r", "it points to several records")]
 
 
+def test_a_suppliers_own_part_number_does_not_point_to_an_entry_that_waits_to_be_joined() -> None:
+    """Its catalogue entry, which nobody has joined with the item yet, makes no document of that item unknown."""
+    world = World().say("supplier", "suite", "S9", duns="150483782").say("supplier", "edi_hub", "S9", duns="150483782")
+    world.say("item", "erp", "1", network_item_no="N1").say("item", "suite", "c", supplier_part="S9|D700428")
+    world.say("item", "edi_hub", "r", network_item_no="N1", supplier_part="S9|D700428")
+    world.say("item", "edi_hub", "s", supplier_part="S9|D700428")
+    world.run()
+    assert world.ids("item") == {"erp/1": 1, "suite/c": 2, "edi_hub/r": 1, "edi_hub/s": 2}
+    assert world.findings("unresolved_reference") == []
+    # Once that entry is another item with a number of its own, the document names two items.
+    world.say("item", "suite", "c", day(2), supplier_part="S9|D700428", gtin=gtin(7))
+    world.run()
+    assert world.ids("item") == {"erp/1": 1, "suite/c": 2, "edi_hub/r": -2, "edi_hub/s": 2}
+    assert world.findings("unresolved_reference") == [("edi_hub|r", "it points to several records")]
+
+
 def test_a_reference_record_with_another_gtin_is_not_that_item() -> None:
     world = World().say("item", "erp", "1", network_item_no="N1", gtin=gtin(1))
     world.say("item", "edi_hub", "r", network_item_no="N1", gtin=gtin(2))
@@ -273,7 +289,7 @@ def test_an_unmerge_restores_ids_values_and_history() -> None:
     for table in ("xref", "edge", "label"):
         assert after[table] == before[table], table
     # In the meantime both have stated a GTIN: the rule for it is no longer unused.
-    assert {row[1] for row in after["finding"]} == {"unused_rule"}
+    assert {row[1] for row in after["finding"]} == {"unused_rule", "unlisted_record"}
     assert world.golden("item", "description", 1) == [(1, None, "A")]
     assert world.golden("item", "description", 2) == [(1, None, "B")]
 

@@ -179,6 +179,29 @@ def test_an_identifier_between_records_that_contradict_each_other_joins_neither(
     assert world.groups("item") == {frozenset({"erp/1"}), frozenset({"north/a"})}
 
 
+def lookalikes(**of_the_other: str | None) -> World:
+    """A catheter of 18 G with the GTIN of the one of 20 G, which says of no maker and no number whose it is."""
+    world = World()
+    text = {"description": "FOLEY CATHETER, 20 G, STERILE", "mfr_part_no": "ALD-4043-15"}
+    item(world, "erp/1", gtin=gtin(1), network_item_no="100262", **text)
+    item(world, "store/a", description="18 G foley catheter sterile", gtin=gtin(1), **of_the_other)
+    world.run("item")
+    return world
+
+
+def test_a_size_alone_contradicts_a_number_alone() -> None:
+    world = lookalikes()
+    assert world.groups("item") == {frozenset({"erp/1"}), frozenset({"store/a"})}
+    assert world.rows("SELECT DISTINCT kind FROM master.finding WHERE domain = 'item' AND kind = 'vetoed_match'") == [
+        ("vetoed_match",)
+    ]
+
+
+@pytest.mark.parametrize("second", [{"network_item_no": "100262"}, {"mfr_part_no": "ALD404315"}])
+def test_a_second_number_that_agrees_is_believed_before_a_text(second: dict[str, str]) -> None:
+    assert lookalikes(**second).groups("item") == {frozenset({"erp/1", "store/a"})}
+
+
 def test_a_poisoned_number_whose_records_are_one_all_the_same_is_no_finding() -> None:
     world = World()
     for number in range(4):
@@ -190,4 +213,24 @@ def test_a_poisoned_number_whose_records_are_one_all_the_same_is_no_finding() ->
     world.say("supplier", "erp", "V9", legal_name="Granite Peak Surgical", duns="060000074")
     world.run("supplier")
     assert len(world.groups("supplier")) == 2
+    assert len(world.findings("poisoned_identifier")) == 1
+
+
+def test_remit_to_records_are_their_vendor_and_do_not_wear_out_its_number() -> None:
+    """The vendor was renamed at the ERP alone: only its D-U-N-S number, which its remit-to records have, too, tells."""
+    world = World()
+    vendor = {"legal_name": "Harbor Group Holdings", "duns": "060000074"}
+    for key, more in (("V1", {}), ("V1-R1", {"remit_of_no": "V1"}), ("V1-R2", {"remit_of_no": "V1"})):
+        world.say("supplier", "erp", key, network_supplier_no=key, **vendor, **more)
+    world.say("supplier", "suite", "9", legal_name="Birchwood Medical", duns="060000074")
+    world.run("supplier")
+    one = frozenset({"erp/V1", "erp/V1-R1", "erp/V1-R2", "suite/9"})
+    assert world.groups("supplier") == {one}
+    assert world.findings("poisoned_identifier") == []
+    # Two more vendors of that number: it is nobody's, whatever belongs to whom.
+    for number in ("V2", "V3"):
+        world.say("supplier", "erp", number, day(2), legal_name=f"Quarry {number}", duns="060000074")
+    world.run("supplier")
+    assert frozenset({"erp/V1", "erp/V1-R1", "erp/V1-R2"}) in world.groups("supplier")
+    assert len(world.groups("supplier")) == 4
     assert len(world.findings("poisoned_identifier")) == 1

@@ -160,11 +160,11 @@ def test_between_equals_the_most_recent_wins() -> None:
     )
     world.run("item")
     assert world.golden("item", "description") == [(1, 3, "Old"), (3, None, "New")]
-    assert log(world, "description")[-1] == ("New", "south", "precedence 5: inventory, most recent", ["Old"])
+    assert log(world, "description")[-1] == ("New", "south", "precedence 6: inventory, most recent", ["Old"])
     assert world.findings("contested_value") == [
         (
             "south|b|description",
-            "description New (precedence 5: inventory, most recent)"
+            "description New (precedence 6: inventory, most recent)"
             ' against [{"source":"north","key":"a","value":"Old"}]',
         )
     ]
@@ -176,7 +176,7 @@ def test_then_the_value_that_most_agree_on() -> None:
         world.say("item", source, "1", description=text, **SAME)
     world.run("item")
     assert world.golden("item", "description") == [(1, None, "Both")]
-    assert log(world, "description") == [("Both", "s1", "precedence 5: inventory, first by key", ["Both", "Alone"])]
+    assert log(world, "description") == [("Both", "s1", "precedence 6: inventory, first by key", ["Both", "Alone"])]
 
 
 def test_then_the_text_decides_so_that_somebody_does() -> None:
@@ -186,7 +186,7 @@ def test_then_the_text_decides_so_that_somebody_does() -> None:
         .say("item", "south", "b", description="Ant", **SAME)
     )
     world.run("item")
-    assert log(world, "description") == [("Ant", "south", "precedence 5: inventory, first by value", ["Zebra"])]
+    assert log(world, "description") == [("Ant", "south", "precedence 6: inventory, first by value", ["Zebra"])]
 
 
 def test_agreement_counts_among_many_but_recency_comes_first() -> None:
