@@ -29,7 +29,7 @@ from sample_network.systems.drop import Drop, Writers
 from sample_network.systems.edi import note_keys, write_edi
 from sample_network.systems.erp import DATABASE, SqliteSink, UrlSink, note_site_orders, write_masters, write_site_orders
 from sample_network.systems.sites import write_sites
-from sample_network.systems.suites import CLOUD_INVOICES, CLOUD_MASTERS, PROCUREMENT, write_suite
+from sample_network.systems.suites import CLOUD_INVOICES, CLOUD_MASTERS, DATA_POOL, PROCUREMENT, write_suite
 from sample_network.systems.unread import write_unread_network, write_unread_sites
 from sample_network.truth import store
 
@@ -141,6 +141,7 @@ def _note_in_order(at: duckdb.DuckDBPyConnection, sink: SqliteSink | UrlSink) ->
 
 def _write_shared(works: Works) -> None:
     write_suite(works.drop(works.con, "procurement"), PROCUREMENT)
+    write_suite(works.drop(works.con, "gs1_catalogue"), DATA_POOL)
     write_suite(works.drop(works.con, "cloud_erp"), CLOUD_MASTERS)
     write_unread_network(works.con, works.root, works.writers)
 
@@ -154,6 +155,7 @@ def write_network_file(con: duckdb.DuckDBPyConnection, path: Path, erp_url: str 
         "legacy_erp": {"system": "legacy_erp", **database, **zone},
         "cloud_erp": {"system": "cloud_erp", "location": "cloud_erp", **zone},
         "procurement": {"system": "procurement", "location": "procurement", **zone},
+        "gs1_catalogue": {"system": "gs1_catalogue", "location": "gs1_catalogue", **zone},
         "edi_hub": {"system": "edi", "location": "edi", **zone},
         "ap_automation": {"system": "ap_automation", "location": "ap_automation", **zone},
         "legacy_finance": {"system": "legacy_finance", **database, **zone},
@@ -165,7 +167,7 @@ def write_network_file(con: duckdb.DuckDBPyConnection, path: Path, erp_url: str 
         sources[source] = {"system": dialect, "location": source, "timezone": site_zone, "facility": code}
     network = {
         "network": Path(NETWORK_FILE).stem,
-        "description": f"A simulated network of {len(sources) - 8} hospitals and a warehouse (concord sample)",
+        "description": f"A simulated network of {len(sources) - 9} hospitals and a warehouse (concord sample)",
         "timezone": HEAD_ZONE,
         "fiscal_year_start_month": 7,
         "sources": sources,

@@ -41,9 +41,9 @@ SELECT domain, sk, entity_id FROM (
 
 CREATE TEMP TABLE told AS
 SELECT 'item' AS domain, item_sk AS sk, attribute, value FROM (
-    SELECT item_sk, item_no, description, base_uom, gtin14, mfr_name, mfr_part_no, status, CAST(std_cost AS VARCHAR) AS std_cost, CAST(is_lot_tracked AS VARCHAR) AS is_lot_tracked
+    SELECT item_sk, item_no, description, base_uom, gtin14, mfr_name, mfr_part_no, status, CAST(std_cost AS VARCHAR) AS std_cost, CAST(is_lot_tracked AS VARCHAR) AS is_lot_tracked, unspsc8, ndc11
     FROM store.conformed.dim_item WHERE _is_current)
-UNPIVOT (value FOR attribute IN (item_no, description, base_uom, gtin14, mfr_name, mfr_part_no, status, std_cost, is_lot_tracked))
+UNPIVOT (value FOR attribute IN (item_no, description, base_uom, gtin14, mfr_name, mfr_part_no, status, std_cost, is_lot_tracked, unspsc8, ndc11))
 UNION ALL
 SELECT 'supplier', supplier_sk, attribute, value FROM (
     SELECT supplier_sk, supplier_no, duns, gln, legal_name, status FROM store.conformed.dim_supplier WHERE _is_current)
@@ -120,6 +120,8 @@ SELECT kind, unnest(string_split(regexp_replace(key, ' [^ |]+$', ''), ' / ')) AS
 UNION
 SELECT kind, regexp_replace(key, '[|]gtin$', '') FROM store.ops.master_finding WHERE kind = 'invalid_identifier'
 UNION
+SELECT kind, key FROM store.ops.master_finding WHERE kind = 'ndc_missing'
+UNION
 SELECT 'review', unnest([concat(left_source, '|', left_key), concat(right_source, '|', right_key)]) FROM store.ops.review;
 
 -- Refused deliveries and rows of the store, by file.
@@ -143,9 +145,9 @@ SELECT d.kind, k.outcome, d.source_system, d.feed, d.file, d.line, d.source_key,
             EXISTS (SELECT 1 FROM refused AS r WHERE r.source_system = d.source_system AND r.file = d.file AND (r.line IS NULL OR r.line = d.line))
         WHEN d.kind = 'item_unknown' THEN
             EXISTS (SELECT 1 FROM told_fact AS t WHERE t.source_system = d.source_system AND t.source_key = d.source_key AND t.item_sk = -2)
-        WHEN d.kind IN ('gtin_bad_check', 'gtin_of_lookalike', 'pack_disagrees') THEN
+        WHEN d.kind IN ('gtin_bad_check', 'gtin_of_lookalike', 'pack_disagrees', 'ndc_missing', 'ndc_wrong') THEN
             EXISTS (SELECT 1 FROM said_of AS s WHERE s.record = concat(d.source_system, '|', d.source_key)
-                AND s.kind = CASE d.kind WHEN 'gtin_bad_check' THEN 'invalid_identifier' WHEN 'gtin_of_lookalike' THEN 'review' ELSE 'pack_conflict' END)
+                AND s.kind = CASE d.kind WHEN 'gtin_bad_check' THEN 'invalid_identifier' WHEN 'gtin_of_lookalike' THEN 'review' WHEN 'ndc_wrong' THEN 'review' WHEN 'ndc_missing' THEN 'ndc_missing' ELSE 'pack_conflict' END)
         WHEN d.kind = 'schema_drift' THEN
             EXISTS (SELECT 1 FROM store.ops.rejected_record AS r JOIN store.ops.delivery AS v USING (delivery_id)
                 WHERE r.rule_id = 'schema.unknown_column' AND v.source_system = d.source_system AND regexp_extract(v.name, '[^/]+$') = d.file)

@@ -131,7 +131,8 @@ SELECT
     CASE WHEN bits(hi, 10, 50) = 0 THEN 'I' ELSE 'A' END AS status,
     bits(hi, 20, 100) < 80 AS has_contract,
     CASE WHEN bits(hi, 30, 100) < 10 THEN 3 + bits(hi, 40, 40) END AS contract_end_day,
-    concat('4', 2 + design % 3, lpad(CAST(14 + design AS VARCHAR), 4, '0'), '01') AS unspsc8
+    -- Segment 51 is drugs, 42 to 44 stand for what else hospitals buy.
+    concat(CASE WHEN drug THEN '51' ELSE concat('4', 2 + design % 3) END, lpad(CAST(14 + design AS VARCHAR), 4, '0'), '01') AS unspsc8
 FROM shaped
 JOIN supplier AS m ON m.supplier_no = mfr_no
 ORDER BY item_no;

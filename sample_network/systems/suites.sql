@@ -1,4 +1,4 @@
--- The procurement suite and the cloud ERP: nightly lists that every hospital shares, and the cloud ERP's invoices of sites.
+-- The procurement suite, the GS1 data pool and the cloud ERP: lists that every hospital shares, and the cloud ERP's invoices of sites.
 -- section: supplier
 SELECT -1 AS facility_no, CAST(d.day AS INTEGER) AS day, -1 AS minute, suite_id AS source_key,
     concat_ws(',', suite_id, field(upper(first_name), ','), duns, 'ACTIVE') AS text, 'supplier' AS domain, entity_id
@@ -25,6 +25,31 @@ SELECT -1 AS facility_no, CAST(d.day AS INTEGER) AS day, -1 AS minute, concat('C
         CASE WHEN vendor_no = mfr_no THEN part_no ELSE concat('D', 700000 + item_no) END, order_uom, qty * CASE WHEN bad_pack THEN 10 ELSE 1 END, money4(list_price), 'USD', 1 + item_no % 5) AS text, 'item' AS domain, entity_id
 FROM flagged JOIN range(0, CAST(getvariable('horizon') AS INTEGER), 7) AS d (day) ON d.day >= from_day AND (to_day IS NULL OR d.day < to_day)
 ORDER BY d.day, item_no
+-- section: trade_item
+-- A row per pack level; packs are published two weeks before they come, so that no file knows less than the orders of its week.
+WITH published AS (
+    SELECT d.day AS file_day, k.item_no, k.uom, k.qty, k.gtin, k.from_day, CASE WHEN k.to_day <= d.day + 14 THEN k.to_day END AS to_day, c.gtin AS child_gtin,
+        i.entity_id, i.description, i.part_no, i.unspsc8, s.gln, s.first_name, CASE WHEN k.uom = 'EA' THEN i.ndc END AS ndc, i.variant
+    FROM range(0, CAST(getvariable('horizon') AS INTEGER), 7) AS d (day)
+    JOIN item_pack AS k ON k.from_day <= d.day + 14
+    JOIN item AS i USING (item_no)
+    JOIN supplier AS s ON s.supplier_no = i.mfr_no
+    -- A base unit has no child; a box holds base units, a case the boxes of its time.
+    LEFT JOIN item_pack AS c ON c.item_no = k.item_no AND c.uom = CASE k.uom WHEN 'CS' THEN 'BX' WHEN 'BX' THEN 'EA' END AND (c.from_day = k.from_day OR c.uom = 'EA')
+),
+
+flagged AS (
+    SELECT *, ndc IS NOT NULL AND ndc_missing(item_no) AS no_ndc, ndc IS NOT NULL AND ndc_wrong(item_no) AND NOT ndc_missing(item_no) AS other_ndc FROM published
+)
+
+SELECT -1 AS facility_no, CAST(file_day AS INTEGER) AS day, -1 AS minute, gtin AS source_key,
+    list_filter([CASE WHEN no_ndc THEN 'ndc_missing' END, CASE WHEN other_ndc THEN 'ndc_wrong' END], lambda x: x IS NOT NULL) AS kinds,
+    concat_ws(',', gtin, gln, CASE uom WHEN 'EA' THEN 'BASE_UNIT_OR_EACH' WHEN 'BX' THEN 'PACK_OR_INNER_PACK' ELSE 'CASE' END, qty, coalesce(child_gtin, ''), field(description, ','), field(first_name, ','), part_no, unspsc8,
+        CASE WHEN ndc IS NULL OR no_ndc THEN '' WHEN other_ndc THEN concat(left(ndc, -2), lpad(CAST(10 + (variant + 1) % 6 AS VARCHAR), 2, '0')) ELSE ndc END,
+        CASE WHEN from_day > 0 THEN strftime(day_of(from_day), '%Y-%m-%d') ELSE '' END, CASE WHEN to_day IS NULL THEN '' ELSE strftime(day_of(to_day), '%Y-%m-%d') END) AS text,
+    CASE WHEN uom = 'EA' THEN 'item' END AS domain, CASE WHEN uom = 'EA' THEN entity_id END AS entity_id
+FROM flagged
+ORDER BY file_day, item_no, qty, from_day
 -- section: cloud_supplier
 SELECT -1 AS facility_no, CAST(d.day AS INTEGER) AS day, -1 AS minute, concat('CS', 500 + supplier_no) AS source_key,
     concat_ws(',', concat('CS', 500 + supplier_no), erp_no, duns, 'Active') AS text, 'supplier' AS domain, entity_id

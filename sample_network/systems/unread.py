@@ -1,7 +1,7 @@
 """Extracts in formats that no feed reads yet, so that the readers to come have something to read.
 
-Here: mixed row types, JSON lines, fixed width, EBCDIC with packed decimals, a GS1-style catalogue, X12 832. Not here:
-anything that the network file enables. Their folders end in `_unread`; the 832 lies in the mailbox, which leaves it
+Here: mixed row types, JSON lines, fixed width, EBCDIC with packed decimals, X12 832. Not here: anything
+that the network file enables. Their folders end in `_unread`; the 832 lies in the mailbox, which leaves it
 out by name.
 """
 
@@ -17,18 +17,13 @@ import numpy.typing as npt
 from sample_network.model.world import script
 from sample_network.systems.drop import HERE, Writers, sections
 
-HEADERS = {
-    "catalogue_gs1": "gtin,information_provider_gln,unit,base_units,child_gtin,description,brand_owner,part_no,"
-    "unspsc,ndc",
-}
 #: EBCDIC code page of the batch extracts, and how many letters a record begins with.
 CODE_PAGE, LETTERS = "cp037", 37
 
 
 def write_unread_network(con: duckdb.DuckDBPyConnection, root: Path, writers: Writers) -> None:
-    """What every hospital shares: contracts as JSON lines, the GS1 catalogue, a supplier's 832."""
-    for name in ("suite_contracts", "catalogue_gs1"):
-        _write_lines(con, root, name, writers)
+    """What every hospital shares: contracts as JSON lines, a supplier's 832."""
+    _write_lines(con, root, "suite_contracts", writers)
     catalogue = con.sql(script("catalogue_832.sql", HERE)).fetchall()[0][0]
     writers.write(root / "edi", "832_catalogues.edi", catalogue.encode())
 
@@ -54,9 +49,8 @@ def _due(name: str) -> str:
 def _write_lines(con: duckdb.DuckDBPyConnection, root: Path, name: str, writers: Writers) -> None:
     numbered = f"SELECT file, text, row_number() OVER () AS n FROM ({_due(name)})"
     files = f"SELECT file, string_agg(text, chr(10) ORDER BY n) FROM ({numbered}) GROUP BY file ORDER BY file"
-    head = f"{HEADERS[name]}\n" if name in HEADERS else ""
     for file, text in con.sql(files).fetchall():
-        writers.write(root, file, f"{head}{text}\n".encode())
+        writers.write(root, file, f"{text}\n".encode())
 
 
 def packed_records(

@@ -21,14 +21,6 @@ SELECT concat('procurement_unread/contracts_', strftime(day_of(0), '%Y%m%d'), '.
 FROM contract AS c JOIN supplier AS s USING (supplier_no) JOIN contract_price AS p USING (contract_no)
 GROUP BY c.contract_no, s.suite_id, c.kind, c.from_day, c.to_day
 ORDER BY c.contract_no
--- section: catalogue_gs1
-SELECT 'gs1_unread/catalogue.csv' AS file, utc_of(0, 1500, 'America/New_York') AS available,
-    concat_ws(',', k.gtin, s.gln, k.uom, k.qty, CASE WHEN c.gtin IS NULL THEN '' ELSE c.gtin END, field(i.description, ','), field(s.first_name, ','), i.part_no, i.unspsc8,
-        CASE WHEN i.ndc IS NULL OR ndc_missing(i.item_no) THEN '' WHEN ndc_wrong(i.item_no) THEN concat(left(i.ndc, -2), lpad(CAST(10 + (i.variant + 1) % 6 AS VARCHAR), 2, '0')) ELSE i.ndc END) AS text
-FROM item_pack AS k JOIN item AS i USING (item_no) JOIN supplier AS s ON s.supplier_no = i.mfr_no
-LEFT JOIN item_pack AS c ON c.item_no = k.item_no AND k.from_day = 0 AND c.from_day = 0 AND c.uom = CASE k.uom WHEN 'CS' THEN 'BX' WHEN 'BX' THEN 'EA' END
-WHERE k.from_day = 0
-ORDER BY k.item_no, k.qty
 -- section: fixed_width
 SELECT concat('legacy_batch_unread/POLINE_', f.code, '_', strftime(day_of(l.day), '%Y%m%d'), '.txt') AS file, utc_of(l.day, 1500, f.zone) AS available,
     -- Company 4, order right-justified 14, line 6, item 15, quantity 13 with 4 implied decimals, date yyyymmdd, 0 for none.

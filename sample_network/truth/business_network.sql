@@ -45,12 +45,6 @@ FROM (
     FROM recall AS r JOIN recall_lot AS l USING (recall_no)
 ) AS f
 WHERE f.is_respelled AND f.day < getvariable('horizon') AND utc_of(f.day, 1500, 'America/New_York') <= getvariable('until') ORDER BY f.file, f.line;
-INSERT INTO truth.defect
-SELECT k.kind, 'gs1_unread', 'catalogue_gs1', 'catalogue.csv', NULL, i.erp_no
-FROM item AS i CROSS JOIN (VALUES ('ndc_missing'), ('ndc_wrong')) AS k (kind)
-WHERE i.ndc IS NOT NULL AND CASE k.kind WHEN 'ndc_missing' THEN ndc_missing(i.item_no) ELSE ndc_wrong(i.item_no) AND NOT ndc_missing(i.item_no) END
-    AND utc_of(0, 1500, 'America/New_York') <= getvariable('until')
-ORDER BY k.kind, i.erp_no;
 -- Keys of accounts, cost centres and contracts. The cloud ERP sends no list of accounts and units: its budgets and journals name them.
 INSERT INTO truth.crosswalk
 WITH named AS (

@@ -17,10 +17,12 @@ INSERT INTO truth.attribute
 SELECT 'item', entity_id, attribute, value FROM (
     SELECT entity_id, erp_no AS item_no, upper(left(description, 60)) AS description, 'EA' AS base_uom, gtin AS gtin14,
         CAST(left(m.first_name, 60) AS VARCHAR) AS mfr_name, part_no AS mfr_part_no, CASE status WHEN 'A' THEN 'active' ELSE 'inactive' END AS status,
-        money4(price) AS std_cost, CAST(is_lot_tracked AS VARCHAR) AS is_lot_tracked
+        money4(price) AS std_cost, CAST(is_lot_tracked AS VARCHAR) AS is_lot_tracked, unspsc8,
+        -- Nobody else states an NDC, so where the catalogue has none there is none to be right about.
+        CASE WHEN NOT ndc_missing(item_no) THEN replace(ndc, '-', '') END AS ndc11
     FROM (SELECT i.*, m.first_name FROM item AS i JOIN supplier AS m ON m.supplier_no = i.mfr_no) AS m
 )
-UNPIVOT (value FOR attribute IN (item_no, description, base_uom, gtin14, mfr_name, mfr_part_no, status, std_cost, is_lot_tracked))
+UNPIVOT (value FOR attribute IN (item_no, description, base_uom, gtin14, mfr_name, mfr_part_no, status, std_cost, is_lot_tracked, unspsc8, ndc11))
 ORDER BY entity_id, attribute;
 INSERT INTO truth.attribute
 SELECT 'supplier', entity_id, attribute, value FROM (

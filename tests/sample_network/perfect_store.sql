@@ -69,7 +69,9 @@ INSERT INTO ops.rejected_record
 SELECT md5(concat(source_system, '/', file)), source_system, concat(source_system, '.', feed), 0, 'schema.unknown_column', 'warn' FROM truth.defect WHERE kind = 'schema_drift';
 CREATE TABLE ops.master_finding AS
 SELECT DISTINCT 'item' AS domain, 'invalid_identifier' AS kind, concat(source_system, '|', source_key, '|gtin') AS key FROM truth.defect WHERE kind = 'gtin_bad_check'
+UNION ALL
+SELECT DISTINCT 'item', 'ndc_missing', concat(source_system, '|', source_key) FROM truth.defect WHERE kind = 'ndc_missing'
 UNION
 SELECT 'item', 'pack_conflict', concat(source_system, '|', source_key, ' / legacy_erp|1 BX') FROM truth.defect WHERE kind = 'pack_disagrees';
 CREATE TABLE ops.review AS
-SELECT DISTINCT source_system AS left_source, source_key AS left_key, 'legacy_erp' AS right_source, '1' AS right_key FROM truth.defect WHERE kind = 'gtin_of_lookalike';
+SELECT DISTINCT source_system AS left_source, source_key AS left_key, 'legacy_erp' AS right_source, '1' AS right_key FROM truth.defect WHERE kind IN ('gtin_of_lookalike', 'ndc_wrong');

@@ -69,7 +69,7 @@ def one(con: duckdb.DuckDBPyConnection, sql: str) -> tuple[object, ...]:
 
 
 #: Digest of all files of 2 hospitals x 4 days of seed 5: what any machine makes of them.
-EVERY_BYTE = "84be2a384a28970bd9ee6b1895e10133d61e5e705402dd2984a2b53df2b695f7"
+EVERY_BYTE = "2a98d7fd9990081b3aa01724f08eafa70068d78780ba4338b44e432de1d6ee7f"
 
 
 def _in_a_process(folder: Path, hash_seed: str, threads: int) -> None:
@@ -286,7 +286,7 @@ def _line(made: Path, truth: duckdb.DuckDBPyConnection, kind: str, ending: str =
 def test_row_defects_are_where_the_truth_says(made: Path, truth: duckdb.DuckDBPyConnection) -> None:
     assert re.search(r"-13-40|31\.13\.|13/40/", _line(made, truth, "expiry_impossible"))
     assert re.search(r"9999", _line(made, truth, "expiry_sentinel"))
-    assert ";08.03.2026 02:30;" in _line(made, truth, "dst_gap", ".txt")
+    assert re.search(r";08\.03\.2026 02:30;|\t03/08/2026 02:30 AM\t", _line(made, truth, "dst_gap"))
     assert "\t03/08/2026 02:30 AM\t" not in _line(made, truth, "patient_canary")
     assert "Canary, Pat MRN 0048" in _line(made, truth, "patient_canary", ".csv")
     assert "=HYPERLINK" in _line(made, truth, "text_formula")

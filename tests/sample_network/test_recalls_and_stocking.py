@@ -7,7 +7,7 @@ import re
 import sqlite3
 from collections import Counter, defaultdict
 from contextlib import closing
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -273,13 +273,30 @@ def test_aliases_are_the_other_names_of_the_lists(months: Path, months_truth: du
 
 
 def test_ndcs_of_the_supplier_catalogue(months: Path, months_truth: duckdb.DuckDBPyConnection) -> None:
-    """Base units of drugs: no NDC, or that of another strength, for the listed ones alone."""
-    rows = [r for r in rows_of(months / "gs1_unread", "catalogue.csv") if r["unit"] == "EA"]
-    ndcs = Counter(r["ndc"] for r in rows if r["ndc"])
-    kinds = Counter(
-        dict(months_truth.sql("SELECT kind, count(*) FROM defect WHERE kind LIKE 'ndc%' GROUP BY 1").fetchall())
+    """Base units of drugs: no NDC, or that of another strength, for the listed rows alone."""
+    rows = rows_of(months / "gs1_catalogue", "trade_items_????????.csv")
+    listed = Counter(
+        dict(
+            months_truth.sql(
+                "SELECT kind, count(DISTINCT source_key) FROM defect WHERE kind LIKE 'ndc%' GROUP BY 1"
+            ).fetchall()
+        )
     )
-    drugs = [r for r in rows if re.search("injection|powder", r["description"])]
+    base = {r["gtin"]: r for r in rows if r["unit_descriptor"] == "BASE_UNIT_OR_EACH"}
+    drugs = [r for r in base.values() if re.search("injection|powder", r["description"])]
+    ndcs = Counter(r["ndc"] for r in base.values() if r["ndc"])
     assert len(drugs) > 100
-    assert sum(not r["ndc"] for r in drugs) == kinds["ndc_missing"] > 0
-    assert 0 < sum(n - 1 for n in ndcs.values()) <= kinds["ndc_wrong"]
+    assert {r["unspsc"][:2] for r in drugs} == {"51"}
+    assert sum(not r["ndc"] for r in drugs) == listed["ndc_missing"] > 0
+    assert 0 < sum(n - 1 for n in ndcs.values()) <= listed["ndc_wrong"]
+
+
+def test_packs_are_in_the_catalogue_before_they_come(months: Path) -> None:
+    rows = rows_of(months / "gs1_catalogue", "trade_items_????????.csv")
+    known = {r["gtin"] for r in rows}
+    dated = [r for r in rows if r["effective_date"]]
+    assert dated
+    for row in rows:
+        day = date.fromisoformat(f"{row['file'][12:16]}-{row['file'][16:18]}-{row['file'][18:20]}")
+        assert not row["child_gtin"] or row["child_gtin"] in known
+        assert not row["effective_date"] or date.fromisoformat(row["effective_date"]) <= day + timedelta(days=14)
