@@ -83,7 +83,7 @@ def test_an_offer_that_sells_another_pack_is_a_finding(con: duckdb.DuckDBPyConne
 def test_an_offer_is_compared_with_what_holds_now(con: duckdb.DuckDBPyConnection) -> None:
     _state(con, "erp", "BX", 100)
     _state(con, "erp", "BX", 90, valid_from="2026-03-01")
-    _offer(con, "BX", 90)
+    _offer(con, "BX", 90, _valid_from="2026-03-02 12:00:00+00")
     _offer(con, "BX", 100, valid_to="2026-03-01")
     assert _found(con) == []
     _offer(con, "BX", 100)
@@ -95,3 +95,15 @@ def test_deleted_offers_and_units_nobody_converts_are_none(con: duckdb.DuckDBPyC
     _offer(con, "BX", 50, _is_deleted=True)
     _offer(con, "CT", 7)
     assert _found(con) == []
+
+
+def test_a_pack_that_is_only_announced_is_none_yet(con: duckdb.DuckDBPyConnection) -> None:
+    """A pool publishes a new pack with its first day, and the last day of the one before, ahead of the day."""
+    _state(con, "erp", "BX", 100, valid_to="2999-01-01")
+    _state(con, "erp", "BX", 90, valid_from="2999-01-01")
+    _offer(con, "BX", 100)
+    assert [row for row in _found(con) if row[0] == "pack_conflict"] == []
+    _offer(con, "BX", 90)
+    assert [row[2] for row in _found(con) if row[0] == "pack_conflict"] == [
+        "one BX is sold as 90.000000 base units at clinic and is 100.000000 at erp"
+    ]

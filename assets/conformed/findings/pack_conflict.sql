@@ -1,6 +1,12 @@
 -- Offers whose pack holds something else than another source's conversion of that unit says: orders placed by the offer
--- would count wrongly. An offer without dates says what holds now, so it is compared with the last statement of a source.
-WITH stated AS (
+-- would count wrongly. An offer without dates says what holds now, so it is compared with the last statement of a source
+-- that is in force: a pack that is announced counts from the day on which anybody has said anything since.
+WITH latest AS (
+    SELECT CAST(max(_valid_from) AS DATE) AS today
+    FROM (SELECT _valid_from FROM intake.item_uom UNION ALL SELECT _valid_from FROM intake.item_supplier) AS said
+),
+
+stated AS (
     SELECT
         item_sk,
         source_system,
@@ -14,7 +20,8 @@ WITH stated AS (
             ORDER BY coalesce(valid_from, DATE '0001-01-01') DESC, factor
         ) AS age
     FROM lookup.conversion
-    WHERE item_sk > 0 AND coalesce(valid_to, DATE '9999-12-31') = DATE '9999-12-31'
+    CROSS JOIN latest
+    WHERE item_sk > 0 AND coalesce(valid_from <= latest.today, TRUE) AND coalesce(valid_to > latest.today, TRUE)
 ),
 
 offer AS (
