@@ -17,7 +17,8 @@ MACROS = (
     *("strong", "weak", "again", "plain", "chunks", "bare", "is_size", "words", "codes", "numbers", "tokens"),
     *("measures", "conflict"),
 )
-#: What a shared code is worth by how many records have it (up to each of `words.STEPS`, the last: more).
+#: What a shared code is worth by how many records have it (up to each of `words.STEPS`, the last: more). How many
+#: systems list an item takes nothing from its number; a source that has it on several records does (`_AGAIN`).
 CODE_SHARES = (1.0, 1.0, 1.0, 0.0)
 #: The same of a word that only looks like a code. On up to four records it was the item's number in 45 of 47 cases, on
 #: more in 46 of 433 (noisy rows of the US device register, tuning part): then it is a size or a series.
