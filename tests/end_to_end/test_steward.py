@@ -41,6 +41,7 @@ def cases(home: Home) -> list[str]:
     return [str(row[0]) for row in found]
 
 
+@pytest.mark.slow
 def test_a_case_is_looked_at_decided_and_taken_back(home: Home, tmp_path: Path) -> None:
     [case] = cases(home)
     before, ids = home.content_hash, home.query("SELECT * FROM conformed.bridge_item_xref ORDER BY ALL")
@@ -174,6 +175,7 @@ def ended(home: Home, *words: str) -> str:
     return told.getvalue()
 
 
+@pytest.mark.slow
 def test_an_edited_decision_is_found_and_nothing_is_published_under_it(home: Home, tmp_path: Path) -> None:
     copy = Home(tmp_path / "copy", env=home.env)
     shutil.copytree(home.path, copy.path, symlinks=True)
