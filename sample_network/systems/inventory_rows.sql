@@ -27,12 +27,13 @@ flagged AS (
 SELECT
     facility_no, dialect, CAST(d.day AS INTEGER) AS day, item_no, entity_id, local_id, copy.n AS copy_no,
     CASE
+        -- Before all others: a second line that says the same would be the same line twice.
+        WHEN copy.n = 2 THEN concat(kind, ' ', size, ' (RELISTED)')
         WHEN formula THEN concat('=HYPERLINK("http://example.invalid/', item_no, '","', kind, '")')
         WHEN sql_text THEN concat(kind, '''; DROP TABLE item; --')
         WHEN html_text THEN concat('<script>alert(', item_no, ')</script>', kind)
         WHEN vague_text THEN concat(kind, ', ', lower(sterility))
         WHEN mojibake THEN concat(kind, ' ', size, ' â€“ ', lower(sterility))
-        WHEN copy.n = 2 THEN concat(kind, ' ', size, ' (RELISTED)')
         WHEN facility_no % 3 = 2 THEN upper(concat(left(kind, 18), ' ', replace(size, ' ', ''), ' ', left(sterility, 3), ' — ', left(mfr, 6)))
         WHEN facility_no % 3 = 0 THEN concat(size, ' ', lower(kind), CASE sterility WHEN 'STERILE' THEN ' sterile' ELSE ' non-st' END)
         ELSE concat(kind, ' ', size, ', ', lower(sterility))
