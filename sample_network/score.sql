@@ -165,7 +165,8 @@ CREATE TEMP TABLE false_alarm AS
 SELECT r.* FROM refused AS r
 WHERE NOT EXISTS (SELECT 1 FROM truth.defect AS d JOIN truth.defect_kind AS k USING (kind)
     WHERE k.outcome = 'quarantined' AND d.source_system = r.source_system
-        AND (d.file = r.file OR replace(r.file, '_again.', '.') = d.file OR replace(r.file, '_resent.', '.') = d.file)
+        AND (d.file = r.file OR replace(r.file, '_again.', '.') = d.file OR replace(r.file, '_resent.', '.') = d.file
+            OR regexp_replace(r.file, '[0-9]{8}_corrects_', '') = d.file)
         AND (r.line IS NULL OR d.line IS NULL OR d.line = r.line OR r.source_system = 'edi_hub'));
 
 CREATE TEMP TABLE measure AS
