@@ -100,8 +100,6 @@ def test_what_was_decided_elsewhere_waits_for_its_records(tmp_path: Path) -> Non
     same = _wanted(tmp_path, {**row, "decision": "same", "right": "north:a"}, "kim", {})
     value = {"attribute": "gtin14", "value": gtin(1)[1:], "expect_record": "erp:1", "expect_value": ""}
     override = _wanted(tmp_path, {**row, "decision": "override", **value}, "kim", {})
-    assert same is not None
-    assert override is not None
     assert (same.ruling.left, same.ruling.right, same.is_made) == (("erp", "1"), ("north", "a"), True)
     assert (override.ruling.attribute, override.ruling.value) == ("gtin", gtin(1))
     assert override.ruling.expect == Expected("erp", "1", None)
