@@ -28,7 +28,7 @@ from mastering.stewardship import forget_decisions, note_decisions, spread_decis
 from mastering.survivorship import rule_dates, update_golden
 
 #: Grows when the same rules give other rows than before: everything is then recomputed once.
-LOGIC_VERSION = "10"
+LOGIC_VERSION = "11"
 TAX_KEY = "CONCORD_TAX_KEY"
 
 

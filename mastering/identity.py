@@ -201,9 +201,7 @@ def _cluster(con: Connection, rules: DomainRules, names: Mapping[str, str], valu
     if rules.identity.one_per_source:
         exclusive = _facts(con, "SELECT rec, source_no FROM i_rec WHERE NOT is_reference AND is_live = ?", True)
     silent = [one.strength == "never" for one in rules.identifiers.values() if one.veto]
-    contradicting = contradictions(con, rules, values)
-    keep(con, "i_contradiction", pa.table({"rec": contradicting.record, "other": contradicting.value}))
-    judged = _judged(con, count, contradicting)
+    judged = _judged(con, count, contradictions(con, rules, values))
     linked = link_judged(partial(link, count), judged, levels, vetoes, silent, exclusive)
     placed = np.isin(linked.torn, linked.placed)
     keep(con, "i_torn", pa.table({"rec": linked.torn, "is_placed": placed}))

@@ -14,11 +14,12 @@ import pyarrow as pa
 
 from mastering.clusters import Facts, link
 from mastering.identifiers import SCHEMES
+from mastering.matching.contradictions import as_facts, find_contradictions
 from mastering.matching.features import read_columns
 from mastering.matching.judge import Guards, Judged, Pairs, judge
 from mastering.matching.pairs import prepare_pairs, update_pairs
 from mastering.rules import DomainRules
-from mastering.sqlfile import Connection, arrow, arrow_of, quoted
+from mastering.sqlfile import Connection, arrow_of, quoted
 
 Ints = npt.NDArray[np.int64]
 
@@ -84,7 +85,7 @@ def _judged(con: Connection, rules: DomainRules, records: pa.Table, unique: bool
     count = named.num_rows
     exclusive = Facts(np.arange(count, dtype=np.int64), source.astype(np.int64)) if unique else None
     vetoes = [held[name] for name, one in rules.identifiers.items() if one.veto and name in held]
-    base = link(count, _levels(con, rules), vetoes, exclusive, _contradictions(con, rules.domain))
+    base = link(count, _levels(con, rules), vetoes, exclusive, _contradictions(con, rules))
     found = arrow_of(
         con,
         "SELECT least(l.number, r.number) AS l, greatest(l.number, r.number) AS r, p.score, p.vetoed, p.bits"
@@ -125,15 +126,14 @@ def _held(con: Connection, records: pa.Table, rules: DomainRules) -> Mapping[str
     return found
 
 
-def _contradictions(con: Connection, domain: str) -> Facts:
+def _contradictions(con: Connection, rules: DomainRules) -> Facts:
     """As in mastering, over all identifiers that link and are on few records."""
     node = (
         "(SELECT DISTINCT number AS rec, namespace AS level, value AS value_no FROM n_identifier"
         " WHERE strength <> 'never' QUALIFY count(*) OVER (PARTITION BY namespace, value) <= 25)"
     )
     names = {"node": node, "numbered": "(SELECT number AS rec, source_system, source_key FROM n_rec)"}
-    found = arrow(con, "matching.contradictions", names, {"domain": domain})
-    return _facts(found["record"].to_numpy(), found["other"].to_numpy())
+    return as_facts(find_contradictions(con, rules.matching, names, {"domain": rules.domain}))
 
 
 def _facts(record: npt.NDArray[np.int64], value: npt.NDArray[np.int64]) -> Facts:

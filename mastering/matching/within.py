@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from mastering.clusters import Facts, Ints, Mask
+from mastering.matching.contradictions import as_facts, find_contradictions
 from mastering.matching.features import read_columns
 from mastering.matching.judge import Guards, Judged, Pairs, judge
 from mastering.matching.pairs import prepare_pairs, update_pairs
@@ -73,16 +74,14 @@ def join_by_score(
 
 
 def contradictions(con: Connection, rules: DomainRules, values: Mapping[str, Any]) -> Facts:
-    """Records of i_rec that share an identifier and yet contradict each other in part number and measures."""
+    """Records of i_rec that share an identifier and yet contradict each other; fills i_contradiction (rec, other, why)."""
     names = {
         "node": "(SELECT rec, level, value_no FROM i_node WHERE NOT is_reference)",
         "numbered": "(SELECT rec, source_system, source_key FROM i_rec)",
     }
-    if rules.matching is None:
-        return Facts(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
-    found = arrow(con, "matching.contradictions", names, values)
-    record, other = (np.ascontiguousarray(found[name].to_numpy(), dtype=np.int64) for name in ("record", "other"))
-    return Facts(record, other)
+    found = find_contradictions(con, rules.matching, names, values)
+    keep(con, "i_contradiction", found)
+    return as_facts(found)
 
 
 def _sources(exclusive: Facts | None, count: int) -> Ints | None:

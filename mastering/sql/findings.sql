@@ -33,6 +33,7 @@ SELECT e.left_source, e.left_key, e.right_source, e.right_key, l.<sk> AS left_sk
             WHEN 'veto:chain' THEN 'to join them would make one of records that contradict each other'
             WHEN 'veto:one_per_source' THEN 'two records of one source would be one'
             WHEN 'veto:measures' THEN 'size, side or sterility contradict each other'
+            WHEN 'veto:unlike' THEN 'part numbers and descriptions are those of two things'
             ELSE 'their ' || replace(substr(e.rule, 6), '+', ' and ') || CASE
                 WHEN contains(e.rule, '+') THEN ' differ' ELSE ' differs'
             END

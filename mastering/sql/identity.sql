@@ -568,9 +568,9 @@ other AS (
 ),
 
 contradiction AS (
-    SELECT rec, other FROM i_contradiction
+    SELECT rec, other, why FROM i_contradiction
     UNION
-    SELECT other, rec FROM i_contradiction
+    SELECT other, rec, why FROM i_contradiction
 ),
 
 negative AS (
@@ -579,7 +579,7 @@ negative AS (
         o.rec AS right_rec,
         'veto:' || coalesce(
             r.identifiers,
-            CASE WHEN c.rec IS NOT NULL THEN 'measures' END,
+            c.why,
             $other_reason
         ) AS rule,
         o.value,

@@ -52,9 +52,9 @@ CREATE OR REPLACE TEMP MACRO n_chunks(t) AS list_filter(regexp_split_to_array(n_
 CREATE OR REPLACE TEMP MACRO n_bare(t) AS regexp_replace(n_plain(t), '[^0-9A-Z]+', '', 'g')
 
 -- :is_size
--- A size in the place of a part number (0.7 ozt, 1000G) is none.
+-- A size in the place of a part number (0.7 ozt, 1000G) is none; with more digits (530566G) it is a part number.
 CREATE OR REPLACE TEMP MACRO n_is_size(t) AS coalesce(regexp_full_match(
-    n_plain(t), '\s*[0-9]*\.?[0-9]+[\s/.-]*(MM|CM|IN|INCH|FR|GA|ML|CC|MCG|MG|G|KG|OZ|OZT|DWT|LB|FT|YD)\.?\s*'), FALSE)
+    n_plain(t), '\s*([0-9]{1,4}|[0-9]{0,4}\.[0-9]+)[\s/.-]*(MM|CM|IN|INCH|FR|GA|ML|CC|MCG|MG|G|KG|OZ|OZT|DWT|LB|FT|YD)\.?\s*'), FALSE)
 
 -- :words
 -- Words; of something like PS-LX350H its parts and the whole.
@@ -408,15 +408,15 @@ ORDER BY 1, 2
 -- Records that share an identifier although their measures differ: one of them has the other's number, and neither is
 -- believed. Where a code or a second identifier agrees, too, the text is more likely to be wrong than both.
 WITH shared AS (
-    SELECT l.rec AS record, r.rec AS other, count(DISTINCT l.level) AS levels
+    SELECT l.rec, r.rec AS other, count(DISTINCT l.level) AS levels
     FROM <node> AS l
     INNER JOIN <node> AS r ON l.level = r.level AND l.value_no = r.value_no AND l.rec < r.rec
     GROUP BY l.rec, r.rec
 )
 
-SELECT s.record, s.other
+SELECT s.rec, s.other, 'measures' AS why
 FROM shared AS s
-INNER JOIN <numbered> AS ln ON s.record = ln.rec
+INNER JOIN <numbered> AS ln ON s.rec = ln.rec
 INNER JOIN <numbered> AS rn ON s.other = rn.rec
 INNER JOIN master.match_record AS lm ON lm.domain = $domain AND lm.rec = hash(ln.source_system, ln.source_key)
 INNER JOIN master.match_record AS rm ON rm.domain = $domain AND rm.rec = hash(rn.source_system, rn.source_key)
@@ -424,3 +424,25 @@ WHERE
     NOT list_has_any(lm.codes, rm.codes)
     AND (s.levels = 1 OR (len(lm.codes) > 0 AND len(rm.codes) > 0))
     AND len(n_conflict(lm.measures, rm.measures)) > 0
+
+-- :unlike
+-- Records that share one identifier, whose part numbers differ and whose measures do not, with the words of both texts.
+WITH shared AS (
+    SELECT l.rec, r.rec AS other
+    FROM <node> AS l
+    INNER JOIN <node> AS r ON l.level = r.level AND l.value_no = r.value_no AND l.rec < r.rec
+    GROUP BY l.rec, r.rec
+    HAVING count(DISTINCT l.level) = 1
+)
+
+SELECT s.rec, s.other, n_tokens(lm.texts[<place>]) AS l, n_tokens(rm.texts[<place>]) AS r
+FROM shared AS s
+INNER JOIN <numbered> AS ln ON s.rec = ln.rec
+INNER JOIN <numbered> AS rn ON s.other = rn.rec
+INNER JOIN master.match_record AS lm ON lm.domain = $domain AND lm.rec = hash(ln.source_system, ln.source_key)
+INNER JOIN master.match_record AS rm ON rm.domain = $domain AND rm.rec = hash(rn.source_system, rn.source_key)
+WHERE
+    lm.part IS NOT NULL
+    AND rm.part IS NOT NULL
+    AND NOT list_has_any(lm.codes, rm.codes)
+    AND len(n_conflict(lm.measures, rm.measures)) = 0
