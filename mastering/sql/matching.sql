@@ -71,7 +71,7 @@ CREATE OR REPLACE TEMP MACRO n_codes(t) AS list_distinct(list_filter(
     list_transform(n_chunks(t), lambda x: regexp_replace(x, '[^0-9A-Z]+', '', 'g')),
     lambda x: length(x) BETWEEN 5 AND 22
         AND regexp_matches(x, '[0-9]')
-        AND NOT regexp_matches(x, '^[0-9X]+(MM|CM|IN|INCH|FR|GA|ML|CC|MCG|MG|KG|OZ|LB|FT|YD|PK|CT|EA|BX|CS|PCS)?$|^[0-9]+X[0-9X]+')
+        AND NOT regexp_matches(x, '^[0-9]{1,5}$|^[0-9X]{1,5}(MM|CM|IN|INCH|FR|GA|ML|CC|MCG|MG|KG|OZ|LB|FT|YD|PK|CT|EA|BX|CS|PCS)$|^[0-9]+X[0-9X]+')
 ))
 
 -- :numbers
