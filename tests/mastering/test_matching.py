@@ -187,6 +187,26 @@ def test_a_size_in_the_place_of_a_part_number_is_none(size: str) -> None:
     assert len(groups(match(records({"at": "erp/1", **one, **made}, {"at": "north/a", **other, **made}), ITEM))) == 1
 
 
+@pytest.mark.parametrize("number", ["530566G", "531496ML", "004-634CM", "3900062G"])
+def test_a_part_number_that_ends_like_a_unit_is_no_size(number: str) -> None:
+    made = {"mfr_name": "Auric Dental", "mfr_part_no": number}
+    one, other = {"description": "FG DIAMOND FINE"}, {"description": "DIAMOND FG, FINE LONG SHANK"}
+    written = made | {"mfr_part_no": number.replace("-", "")}
+    assert together(
+        match(records({"at": "erp/1", **one, **made}, {"at": "north/a", **other, **written}), ITEM), "erp/1", "north/a"
+    )
+
+
+def test_a_number_of_six_digits_in_a_text_names_the_item_and_one_of_five_may_be_a_size() -> None:
+    maker = {"mfr_name": "Alder Surgical"}
+    for digits, found in (("453094", True), ("45309", False)):
+        rows = records(
+            {"at": "erp/1", "description": f"BRACKET {digits}", **maker},
+            {"at": "north/a", "description": f"BRKT {digits}", **maker},
+        )
+        assert together(match(rows, ITEM), "erp/1", "north/a") is found
+
+
 #: Words that make each of many texts another one.
 COLOURS = ["SCARLET", "AZURE", "OCHRE", "VIOLET", "CRIMSON", "TEAL", "AMBER"]
 
@@ -223,6 +243,37 @@ def test_a_text_that_many_records_have_word_for_word_says_less_than_one_of_few()
     assert all(len(group) == 1 for group in groups(match(records(*pair, *family), ITEM)))
     assert _scores(*pair)["1 a"] >= 11.5
     assert "1 a" not in _scores(*pair, *family)
+
+
+def test_a_number_that_one_source_has_on_several_records_names_a_family() -> None:
+    maker = {"mfr_name": "Alder Surgical", "mfr_part_no": "ALD-77-102"}
+    pair = [{"at": "erp/1", "description": "CURETTE", **maker}, {"at": "north/a", **maker}]
+    assert len(groups(match(records(*pair), ITEM))) == 1
+    # The same source lists another thing under the number, and it no longer says which of the two north has.
+    again = {"at": "erp/2", "description": "SCALER", **maker}
+    assert len(groups(match(records(*pair, again), ITEM))) == 3
+    # Another source lists it: that is what the number is for.
+    elsewhere = {"at": "dc/x", "description": "CURETTE", **maker}
+    assert len(groups(match(records(*pair, elsewhere), ITEM))) == 1
+
+
+def test_texts_with_the_same_numbers_are_compared_whatever_their_words() -> None:
+    """Every word is on too many records to bring candidates; all numbers of the text together are on two."""
+    maker = {"mfr_name": "Alder Surgical"}
+    many = [
+        {"at": f"dc/{n:03d}", "description": f"BAND RING {n + 100} 7", **maker, "mfr_part_no": f"AS-{n}7Q"}
+        for n in range(70)
+    ]
+    many += [
+        {"at": f"suite/{n:03d}", "description": f"RING BAND {n + 300} 9 4", **maker, "mfr_part_no": f"AS-{n}9Q"}
+        for n in range(70)
+    ]
+    pair = [
+        {"at": "erp/1", "description": "BAND 7 RING 9", **maker},
+        {"at": "north/a", "description": "RING 9 BAND 7", **maker},
+    ]
+    done = match(records(*many, *pair), ITEM)
+    assert "erp/1 north/a" in verdicts(done)
 
 
 def test_said_is_the_root_of_squared_weights_and_part_numbers_make_it_indifferent() -> None:

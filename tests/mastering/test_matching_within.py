@@ -202,6 +202,52 @@ def test_a_second_number_that_agrees_is_believed_before_a_text(second: dict[str,
     assert lookalikes(**second).groups("item") == {frozenset({"erp/1", "store/a"})}
 
 
+#: Two things of one maker, of different numbers and in different words.
+FORCEPS = {"description": "THUMB FORCEPS SERRATED", "mfr_name": "Alder Surgical", "mfr_part_no": "ALD-1005"}
+FILE = {"description": "ENDODONTIC FILE NITI", "mfr_name": "Alder Surgical", "mfr_part_no": "ALD-5700"}
+
+
+def test_a_number_on_two_things_of_different_numbers_and_texts_joins_nobody_and_is_asked_about() -> None:
+    """The valid GTIN of something else: nothing says which of the two records has the wrong one."""
+    world = World()
+    item(world, "erp/1", gtin=gtin(1), **FORCEPS)
+    item(world, "north/a", gtin=gtin(1), **FILE)
+    world.run("item")
+    assert world.groups("item") == {frozenset({"erp/1"}), frozenset({"north/a"})}
+    reasons = world.rows("SELECT DISTINCT reason FROM master.review WHERE kind = 'vetoed_match'")
+    assert reasons == [(f"both have {gtin(1)}, but part numbers and descriptions are those of two things",)]
+
+
+@pytest.mark.parametrize(
+    "of_the_other",
+    [
+        pytest.param({**FILE, "mfr_part_no": "ALD-1005"}, id="the part numbers agree"),
+        pytest.param({**FILE, "mfr_part_no": None}, id="one has no part number"),
+        pytest.param({**FORCEPS, "mfr_part_no": "ALD-5700"}, id="the texts agree"),
+        pytest.param({"description": "FORCEPS SERRATED", "mfr_part_no": "ALD-5700"}, id="one text says less"),
+        pytest.param({"mfr_part_no": "ALD-5700"}, id="one has no text"),
+        pytest.param({**FILE, "network_item_no": "100262"}, id="a second identifier agrees"),
+    ],
+)
+def test_anything_else_that_agrees_leaves_the_number_its_say(of_the_other: dict[str, str | None]) -> None:
+    world = World()
+    item(world, "erp/1", gtin=gtin(1), network_item_no="100262", **FORCEPS)
+    item(world, "north/a", gtin=gtin(1), **of_the_other)
+    world.run("item")
+    assert world.groups("item") == {frozenset({"erp/1", "north/a"})}
+
+
+def test_a_person_joins_what_part_numbers_and_texts_keep_apart() -> None:
+    world = World()
+    item(world, "erp/1", gtin=gtin(1), **FORCEPS)
+    item(world, "north/a", gtin=gtin(1), **FILE)
+    world.run("item")
+    world.decide("item", "same", "erp/1", "north/a")
+    world.run("item")
+    assert world.groups("item") == {frozenset({"erp/1", "north/a"})}
+    assert world.rows("SELECT count(*) FROM master.review") == [(0,)]
+
+
 def test_a_poisoned_number_whose_records_are_one_all_the_same_is_no_finding() -> None:
     world = World()
     for number in range(4):
