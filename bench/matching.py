@@ -2,7 +2,7 @@
 
     python bench/matching.py                    all of it (about half an hour)
     python bench/matching.py cms abt gudid50    some of it (cms abt gudid50 gudid50hard gudid50poor gudid200
-                                                gudid200hard million change)
+                                                gudid200hard million change linear)
     python bench/matching.py --tuning gudid50   the tuning part alone
 
 Data: `CONCORD_REAL_DATA`, else `../shared/data`. Each measure runs in a process of its own, so that its peak memory is
@@ -58,6 +58,7 @@ LIMITS: dict[str, dict[str, tuple[float | None, float | None]]] = {
     "gudid200hard": {"by_unit_of_use": (None, 0)},
     "million": {"seconds": (None, 300), "peak_gib": (None, 8)},
     "change": {"seconds": (None, 2), "peak_gib": (None, 2)},
+    "linear": {"times_1000": (None, 10), "times_10000": (None, 10)},
 }
 
 
@@ -233,24 +234,48 @@ def million() -> dict[str, float]:
 
 def change() -> dict[str, float]:
     """1,000 changed records against 500,000: pairs brought up to date, whom that reaches, and judging those again."""
+    return _changes(1_000)
+
+
+def linear() -> dict[str, float]:
+    """100, then 1,000, then 10,000 changed records against 500,000, and how many times as long the tenfold took."""
+    figures = _changes(100, 1_000, 10_000)
+    for few, many in ((100, 1_000), (1_000, 10_000)):
+        figures[f"times_{many}"] = figures[f"seconds_{many}"] / figures[f"seconds_{few}"]
+    return figures
+
+
+def _changes(*sizes: int) -> dict[str, float]:
+    """One change after the other; of several each figure is followed by the size."""
     item = load_domains(ROOT / "mastering" / "domains")["item"]
-    assert item.matching is not None
+    figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/working.duckdb"
         # In a process of its own, so that the peak memory of the change is its own.
-        first = get_context("spawn").Process(target=_write_base, args=(path,))
+        first = get_context("spawn").Process(target=_write_base, args=(path, sum(sizes)))
         first.start()
         first.join()
         con = duckdb.connect(path, config={"preserve_insertion_order": False, "memory_limit": "1500MB"})
-        con.execute("CREATE TEMP TABLE n_new AS SELECT * FROM later")
-        con.execute("CREATE TEMP TABLE n_gone AS SELECT rec FROM later")
         prepare_pairs(con)
-        start = _Clock()
-        figures: dict[str, float] = {"compared": update_pairs(con, "item", item.matching)}
-        return figures | {"reached": _judge_reached(con, item), **start.told()}
+        begin = 0
+        for size in sizes:
+            told = _change(con, item, begin, begin + size)
+            begin += size
+            figures |= told if len(sizes) == 1 else {f"{name}_{size}": value for name, value in told.items()}
+    return figures
 
 
-def _write_base(path: str, base: int = 500_000, changed: int = 1_000) -> None:
+def _change(con: duckdb.DuckDBPyConnection, item: DomainRules, begin: int, end: int) -> dict[str, float]:
+    assert item.matching is not None
+    mine = f"FROM later WHERE change_no >= {begin} AND change_no < {end}"
+    con.execute(f"CREATE OR REPLACE TEMP TABLE n_new AS SELECT * EXCLUDE (change_no) {mine}")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE n_gone AS SELECT rec {mine}")
+    start = _Clock()
+    figures: dict[str, float] = {"compared": update_pairs(con, "item", item.matching)}
+    return figures | {"reached": _judge_reached(con, item), **start.told()}
+
+
+def _write_base(path: str, changed: int, base: int = 500_000) -> None:
     """A database with the pairs of `base` records, and in `later` what `changed` of them say next."""
     matching = load_domains(ROOT / "mastering" / "domains")["item"].matching
     assert matching is not None
@@ -261,7 +286,10 @@ def _write_base(path: str, base: int = 500_000, changed: int = 1_000) -> None:
     read = sorted(matching.read)
     have = ", ".join(quoted(n) if n in rows.column_names else f"NULL::VARCHAR AS {quoted(n)}" for n in read)
     told = f"SELECT hash(source_system, source_key) AS rec, source_system, source_key, {have} FROM given"
-    con.execute(f"CREATE TABLE later AS {told} WHERE place >= {base}")
+    con.execute(
+        "CREATE TABLE later AS SELECT *, row_number() OVER (ORDER BY rec) - 1 AS change_no"
+        f" FROM ({told} WHERE place >= {base})"
+    )
     con.execute(f"CREATE TEMP TABLE n_new AS {told} WHERE place < {base - changed}")
     # The changed ones were there before, with other texts.
     before = [f"upper({n}) || ' OLD' AS {n}" if n == "description" else quoted(n) for n in read]
@@ -275,8 +303,8 @@ def _write_base(path: str, base: int = 500_000, changed: int = 1_000) -> None:
 def _judge_reached(con: duckdb.DuckDBPyConnection, item: DomainRules) -> float:
     """Follow the pairs from the touched records to the end, as mastering does, and judge."""
     assert item.matching is not None
-    con.execute("CREATE TEMP TABLE reach AS SELECT rec FROM n_touched")
-    con.execute("CREATE TEMP TABLE front AS SELECT rec FROM n_touched")
+    con.execute("CREATE OR REPLACE TEMP TABLE reach AS SELECT rec FROM n_touched")
+    con.execute("CREATE OR REPLACE TEMP TABLE front AS SELECT rec FROM n_touched")
     free = "domain = 'item' AND coalesce(NOT starts_with(vetoed, 'measures:'), TRUE)"
     while con.execute("SELECT count(*) FROM front").fetchall()[0][0]:
         con.execute(
@@ -285,7 +313,9 @@ def _judge_reached(con: duckdb.DuckDBPyConnection, item: DomainRules) -> float:
             " AND right_rec IN (FROM front) EXCEPT SELECT rec FROM reach"
         )
         con.execute("INSERT INTO reach FROM front")
-    con.execute("CREATE TEMP TABLE numbered AS SELECT rec, row_number() OVER (ORDER BY rec) - 1 AS number FROM reach")
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE numbered AS SELECT rec, row_number() OVER (ORDER BY rec) - 1 AS number FROM reach"
+    )
     found = con.execute(
         "SELECT least(l.number, r.number), greatest(l.number, r.number), p.score::DOUBLE, p.vetoed"
         " FROM master.match_pair AS p"
@@ -307,7 +337,7 @@ RIGHT: dict[str, Callable[[str], dict[str, float]]] = {
     "gudid200": gudid200,
     "gudid200hard": gudid200hard,
 }
-FAST: dict[str, Callable[[], dict[str, float]]] = {"million": million, "change": change}
+FAST: dict[str, Callable[[], dict[str, float]]] = {"million": million, "change": change, "linear": linear}
 
 
 def _in_a_process(*names: str) -> dict[str, float]:

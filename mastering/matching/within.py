@@ -74,7 +74,7 @@ def join_by_score(
 
 
 def contradictions(con: Connection, rules: DomainRules, values: Mapping[str, Any]) -> Facts:
-    """Records of i_rec that share an identifier and yet contradict each other; fills i_contradiction (rec, other, why)."""
+    """Records of i_rec that share an identifier and yet contradict each other; fills i_contradiction."""
     names = {
         "node": "(SELECT rec, level, value_no FROM i_node WHERE NOT is_reference)",
         "numbered": "(SELECT rec, source_system, source_key FROM i_rec)",
