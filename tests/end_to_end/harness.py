@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -80,3 +81,9 @@ class Home:
     def one(self, sql: str, *parameters: object) -> object:
         """The single value of a query of the published store."""
         return self.query(sql, *parameters)[0][0]
+
+
+def copy_of(home: Home, target: Path) -> Home:
+    """An independent copy of a home, with its state."""
+    shutil.copytree(home.path, target, symlinks=True)
+    return Home(target, home.network, home.env, home.program)

@@ -15,36 +15,11 @@ import store.landing
 import store.publish
 import store.staging  # noqa: F401 - importing the rooms registers their crash points
 from store.crash import CRASH_POINTS
+from tests.end_to_end.conftest import small_home
 from tests.end_to_end.harness import Home
-from tests.small_network.generate import generate
 
 QUICK = {"working.before_commit", "publish.renamed"}
 SLOW = {"landing.after_rename", "staging.after_apply"}
-NETWORK = """
-network: small
-description: one hospital and the ERP, for crash tests
-timezone: America/New_York
-sources:
-  legacy_erp: {system: legacy_erp, url: "home:sample/legacy_erp.sqlite", timezone: America/New_York}
-  north_inventory: {system: inventory, location: "home:sample/north_inventory", timezone: America/New_York}
-"""
-
-
-def small_home(folder: Path) -> Home:
-    """A home with the small network's extracts, nothing synced."""
-    network = folder / "small.yml"
-    network.parent.mkdir(parents=True, exist_ok=True)
-    network.write_text(NETWORK, "utf-8")
-    generate(folder / "home" / "sample")
-    return Home(folder / "home", network=str(network))
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """What an undisturbed sync publishes."""
-    home = small_home(tmp_path_factory.mktemp("undisturbed"))
-    home.sync()
-    return home
 
 
 def _marks(point: str) -> tuple[pytest.MarkDecorator, ...]:
@@ -52,7 +27,7 @@ def _marks(point: str) -> tuple[pytest.MarkDecorator, ...]:
 
 
 @pytest.mark.parametrize("point", [pytest.param(p, marks=_marks(p), id=p) for p in CRASH_POINTS])
-def test_killed_at_a_commit_point_the_rerun_converges(point: str, undisturbed: Home, tmp_path: Path) -> None:
+def test_killed_at_a_commit_point_the_rerun_converges(point: str, small_synced: Home, tmp_path: Path) -> None:
     home = small_home(tmp_path)
     if point.endswith("_sighting"):
         home.sync()
@@ -61,7 +36,7 @@ def test_killed_at_a_commit_point_the_rerun_converges(point: str, undisturbed: H
     killed = home.sync(check=None, CONCORD_CRASH_AT=point)
     assert killed.returncode == -9, killed.stdout + killed.stderr
     home.sync()
-    assert home.content_hash == undisturbed.content_hash
+    assert home.content_hash == small_synced.content_hash
     assert home.one("SELECT count(*) FROM ops.delivery WHERE rows_read <> rows_accepted + rows_rejected") == 0
 
 

@@ -13,23 +13,19 @@ import pytest
 from expectations.promise import load_promises
 from pipelines.views import LandedRows
 from store.explain import Cell, explain
-from tests.end_to_end.harness import ROOT, Home
-from tests.end_to_end.test_crash import small_home
+from tests.end_to_end.harness import ROOT, Home, copy_of
 
 
-@pytest.fixture(scope="module")
-def synced(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """The small network, synced once. Tests work on copies."""
-    home = small_home(tmp_path_factory.mktemp("operations"))
-    home.sync()
-    return home
+@pytest.fixture
+def synced(small_synced: Home) -> Home:
+    """One hospital and the ERP, synced once. Tests work on copies."""
+    return small_synced
 
 
 @pytest.fixture
 def home(synced: Home, tmp_path: Path) -> Home:
     """A copy of one's own."""
-    shutil.copytree(synced.path, tmp_path / "home", symlinks=True)
-    return Home(tmp_path / "home", synced.network)
+    return copy_of(synced, tmp_path / "home")
 
 
 def test_a_dry_run_shows_what_would_be_pulled_and_changes_nothing(home: Home) -> None:

@@ -8,21 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.harness import Home
+from tests.end_to_end.harness import Home, copy_of
 
 
-@pytest.fixture(scope="module")
-def synced(tmp_path_factory: pytest.TempPathFactory) -> Home:
+@pytest.fixture
+def synced(whole_synced: Home) -> Home:
     """A home in which the sample network was synced once. Tests only read it."""
-    home = Home(tmp_path_factory.mktemp("synced"))
-    home.sync()
-    return home
-
-
-def copy_of(home: Home, target: Path) -> Home:
-    """An independent copy of a home."""
-    shutil.copytree(home.path, target, symlinks=True)
-    return Home(target, home.network, home.env)
+    return whole_synced
 
 
 def test_a_second_sync_finds_nothing_to_do(synced: Home, tmp_path: Path) -> None:

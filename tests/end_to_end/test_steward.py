@@ -12,26 +12,14 @@ from pathlib import Path
 import pytest
 
 from pipelines.cli import main
-from tests.end_to_end.harness import ROOT, Home
-from tests.small_network.generate import generate
-from tests.small_network.identifiers import with_gs1_check_digit
+from tests.end_to_end.harness import ROOT, Home, copy_of
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def home(whole_synced: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """The sample network with an item in the warehouse that has an item's number and a GTIN of its own."""
-    home = Home(tmp_path_factory.mktemp("steward") / "home", env={"CONCORD_WHO": "kim"})
-    generate(home.path / "sample")
-    items = home.path / "sample" / "warehouse" / "items_20260105.csv"
-    stored = list(csv.DictReader(items.open(encoding="utf-8", newline="")))
-    north = home.path / "sample" / "north_inventory" / "items_20260105.csv"
-    elsewhere = {row["network_item_no"] for row in csv.DictReader(north.open(encoding="utf-8", newline=""))}
-    number = min(elsewhere - {"", *(row["network_item_no"] for row in stored)})
-    with items.open("a", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerow(
-            ["ODD", "Odd one", "EA", with_gs1_check_digit("0099999999999"), number]
-        )
-    home.sync()
+    home = copy_of(whole_synced, tmp_path_factory.mktemp("steward") / "home")
+    home.env = {"CONCORD_WHO": "kim"}
     return home
 
 
