@@ -120,6 +120,10 @@ def _strip(things: Iterable[object]) -> None:
 
 # -- running a suite -------------------------------------------------------------------------------------
 
+#: What GX is asked for where a check found something: the keys of the first such rows.
+_SAMPLED = {"result_format": "SUMMARY", "partial_unexpected_count": SAMPLE, "return_unexpected_index_query": False}
+_KEY = "unexpected_index_column_names"
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -146,7 +150,10 @@ class Runner:
         )
 
     def run(self, table: str, key: Sequence[str], checks: Sequence[Check]) -> list[Finding]:
-        """One finding per check, in order; samples show `key` columns. A missing table fails every check."""
+        """One finding per check, in order; samples show `key` columns. A missing table fails every check.
+
+        Samples are asked for in a second round, of those checks alone that found something.
+        """
         try:
             asset = self.source.add_table_asset(table, table_name=table)
         except TestConnectionError:
@@ -154,18 +161,24 @@ class Runner:
             return [Finding(False, 0, 0, (), missing) for _ in checks]
         batch = asset.add_batch_definition_whole_table("whole")
         name = f"{self.schema}.{table}"
+        found = self._findings(name, batch, checks, {"result_format": "BASIC"})
+        unkept = [check for check in checks if check.kind != "rule" and found[check.name].unexpected]
+        if unkept:
+            found |= self._findings(f"{name}: keys", batch, unkept, {**_SAMPLED, _KEY: list(key)})
+        return [found[check.name] for check in checks]
+
+    def _findings(
+        self,
+        name: str,
+        batch: Any,  # noqa: ANN401 - untyped GX batch definition
+        checks: Sequence[Check],
+        result_format: dict[str, Any],
+    ) -> dict[str, Finding]:
+        """Check name -> what GX found. A rule brings its own sample; the others' costs a query each, kept or not."""
         suite = self.context.suites.add(gx.ExpectationSuite(name, expectations=[expectation_of(c) for c in checks]))
         definition = gx.ValidationDefinition(name=name, data=batch, suite=suite)
-        result = self.context.validation_definitions.add(definition).run(
-            result_format={
-                "result_format": "SUMMARY",
-                "partial_unexpected_count": SAMPLE,
-                "unexpected_index_column_names": list(key),
-                "return_unexpected_index_query": False,
-            }
-        )
-        found = {r.expectation_config.meta["check"]: _finding(r) for r in result.results}
-        return [found[check.name] for check in checks]
+        result = self.context.validation_definitions.add(definition).run(result_format=result_format)
+        return {r.expectation_config.meta["check"]: _finding(r) for r in result.results}
 
 
 @contextmanager
