@@ -6,6 +6,8 @@ table is computed again (`store.plan`), which follows from the relations that th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import sqlglot
@@ -70,11 +72,14 @@ def _renamed(sql: str) -> str:
     return sql
 
 
-def _references(sql: str) -> list[tuple[str, int, int]]:
+@lru_cache(maxsize=256)
+def _references(sql: str) -> Sequence[tuple[str, int, int]]:
     """(name, start, end) of each `lookup.<name>` of a text, by its tokens: comments and literals are none."""
+    if _SCHEMA not in sql:
+        return ()
     tokens = sqlglot.tokenize(sql, read="duckdb")
-    return [
+    return tuple(
         (name.text, schema.start, name.end + 1)
         for schema, dot, name in zip(tokens, tokens[1:], tokens[2:], strict=False)
         if schema.text == _SCHEMA and schema.token_type != TokenType.STRING and dot.token_type == TokenType.DOT
-    ]
+    )
