@@ -50,6 +50,7 @@ from store.landing import Landing
 from store.lookups import findings_sql
 from store.mappings import mapping_findings
 from store.publish import Publisher, current, read_current, versions
+from store.restored import check_not_behind
 from store.review import write_queue
 from store.staging import FeedStaged, feed_state, stage_feed
 from store.versions import database_path
@@ -173,8 +174,9 @@ class SyncSession:
         self.close()
 
     def begin(self) -> None:
-        """Record that this sync runs, once."""
+        """Record that this sync runs, once. Raises ControlBehind: the control database lacks what was published."""
         if not self._started:
+            check_not_behind(self.settings.home, self.control)
             # A publish that was killed behind the rename is complete, but the control database has not heard of it.
             for manifest in versions(self.settings.home):
                 self.control.record_publication(manifest.version, manifest.content_hash, manifest.run_id)

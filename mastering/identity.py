@@ -8,7 +8,7 @@ joining itself (`mastering.clusters`, `mastering.matching.judge`), whose value w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from mastering.clusters import Facts, link
 from mastering.judged import Judged, link_judged
-from mastering.ledger import Ledger
+from mastering.ledger import Ledger, LedgerBehind
 from mastering.matching.within import contradictions, forget_matching, join_by_score, update_matching
 from mastering.replace import replace_rows
 from mastering.rules import DomainRules
@@ -277,14 +277,32 @@ def _ids(
 
 
 def _know_seeds(con: Connection, domain: str, ledger: Ledger) -> None:
-    """Copy what the ledger has minted and this working database does not know (all of it after a rebuild)."""
-    last = scalar(con, "SELECT max(sk) FROM master.golden_seed WHERE domain = $domain", {"domain": domain})
-    fresh = ledger.seeds(domain, int(last or 0))
+    """Copy what the ledger has minted and this working database does not know (all of it after a rebuild).
+
+    Raises LedgerBehind where the ledger does not know the last id that it is known to have minted.
+    """
+    columns = "source_system, source_key, sk"
+    query = f"SELECT {columns} FROM master.golden_seed WHERE domain = $domain ORDER BY sk DESC LIMIT 1"
+    last = con.execute(query, {"domain": domain}).fetchall()
+    fresh = ledger.seeds(domain, last[0][2] - 1 if last else 0)
+    if last:
+        _check_known(domain, last[0], fresh.slice(0, 1).to_pylist())
+        fresh = fresh.slice(1)
     if not fresh.num_rows:
         return
     redirects = ledger.redirects(domain)
     meant = pa.array([redirects.get(sk) for sk in fresh["sk"].to_pylist()], pa.int64())
     _insert_seeds(con, domain, fresh.append_column("redirect_to", meant))
+
+
+def _check_known(domain: str, last: tuple[str, str, int], found: Sequence[Mapping[str, Any]]) -> None:
+    source, key, sk = last
+    if [tuple(row.values()) for row in found] != [last]:
+        raise LedgerBehind(
+            f"the working database has {domain} {sk} for {source}:{key}, and the ledger of ids has not:"
+            " the control database was restored from an older backup",
+            hint="Run `concord steward recover`, then `concord rebuild`",
+        )
 
 
 def _insert_seeds(con: Connection, domain: str, seeds: pa.Table) -> None:

@@ -7,6 +7,12 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from connectors.errors import ConcordError
+
+
+class LedgerBehind(ConcordError):
+    """The ledger does not know an id that the working database has from it: to mint on would give ids away twice."""
+
 
 class Ledger(Protocol):
     """Golden ids of every domain: minted once, never renumbered, outliving every rebuild.

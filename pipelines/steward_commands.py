@@ -253,6 +253,14 @@ def steward_verify(home: HomeOption = None) -> None:
     stewardship.run_verify(home, out)
 
 
+@steward_app.command("recover", epilog=examples("concord steward recover"))
+def steward_recover(home: HomeOption = None) -> None:
+    """Take from the newest version the decisions and golden ids that a restored control database lacks."""
+    from pipelines import stewardship
+
+    stewardship.run_recover(home, out)
+
+
 @master_app.command(
     "diff", epilog=examples("concord master diff my-rules", "concord master diff my-rules --network openboxes_tryton")
 )

@@ -31,6 +31,7 @@ from pipelines.quarantine import line, opened
 from pipelines.standing import contradicted, gist, in_force, overruled, set_aside
 from store.control import Control, Decision, Proposal
 from store.query import run_query
+from store.restored import check_not_behind, complete
 
 _CASE = (
     "domain, case_id, kind, left_source, left_key, right_source, right_key, attribute, reason, evidence, score, "
@@ -227,7 +228,7 @@ def decision_line(one: Decision) -> str:
 def print_one(home: Path | None, an_id: str, out: Console) -> None:
     """One case, or one decision."""
     folder = home_of(home)
-    if an_id.isdigit() and len(an_id) < 12:
+    if an_id.isdecimal() and an_id.isascii() and len(an_id) < 12:
         return _print_decision(folder, int(an_id), out)
     case = find_case(folder, an_id)
     line(out, f"case     {case.case_id}  {case.domain}  {case.kind}, since {case.first_seen:%Y-%m-%d} UTC")
@@ -285,6 +286,22 @@ def run_verify(home: Path | None, out: Console) -> None:
     """Check the chain; raises BrokenChain."""
     with control_of(home_of(home)) as control:
         line(out, f"{control.verify_decisions()} decisions, none edited, removed or put in")
+
+
+def run_recover(home: Path | None, out: Console) -> None:
+    """Complete a control database that was restored from an older backup."""
+    folder = home_of(home)
+    with Control.open_home(folder) as control:
+        done = complete(folder, control)
+    line(out, f"{done.decisions} decisions and {done.ids} golden ids taken from version {done.version}")
+    if done.decisions or done.ids:
+        line(out, "`concord rebuild` makes the working database anew from them")
+
+
+def _check_whole(home: Path, control: Control) -> None:
+    """Raises BrokenChain or ControlBehind: on such decisions nothing more is decided."""
+    control.verify_decisions()
+    check_not_behind(home, control)
 
 
 # -- deciding --------------------------------------------------------------------------------------------------
@@ -493,7 +510,7 @@ def run_undo(
     """Take a decision back by a new one."""
     base = blank(login(who), reason)
     with control_of(home_of(home)) as control:
-        control.verify_decisions()
+        _check_whole(home_of(home), control)
         made = {one.id: one for one in control.decisions(include_superseded=True)}
         standing = {one.id for one in control.decisions()}
         if number not in standing or made[number].kind == "undo":
@@ -512,7 +529,7 @@ def run_undo(
 def decide(network: str | None, home: Path | None, wanted: Sequence[Wanted], dry_run: bool, out: Console) -> None:
     """Write the decisions that are not in force already, or show what they would do."""
     with control_of(home_of(home)) as control:
-        control.verify_decisions()
+        _check_whole(home_of(home), control)
         standing = control.decisions()
         fresh = _not_yet(home_of(home), wanted, standing, out)
         if not dry_run:

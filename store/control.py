@@ -430,6 +430,35 @@ class Control:
                 )
         return len(rows)
 
+    def knows_decision(self, digest: str) -> bool:
+        """Whether the chain has the decision of this hash."""
+        with self.read() as con:
+            return con.execute(sa.select(_decision.c.id).where(_decision.c.hash == digest)).first() is not None
+
+    def append_published(self, version: int, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Append to the chain the decisions of `ops.decision` of a version that it lacks; how many these were.
+
+        `rows`: its columns by name, in the order of the chain. Raises BrokenChain, and appends nothing, where the
+        chain has another decision in the place of one of them.
+        """
+        with self.write() as con:
+            last, prev_hash = _head(con)
+            mine = {row.id: row.hash for row in con.execute(sa.select(_decision.c.id, _decision.c.hash))}
+            for row in rows:
+                if mine.get(row["decision_id"], row["hash"]) != row["hash"]:
+                    raise BrokenChain(
+                        f"decision {row['decision_id']} is another one than the decision {row['decision_id']} of"
+                        f" version {version}",
+                        hint="Write down what was decided since the backup (`concord steward export --decisions`),"
+                        " restore the backup again, run `concord steward recover`, decide it again",
+                    )
+            fresh = [row for row in rows if row["decision_id"] > last]
+            for row in fresh:
+                con.execute(_decision.insert().values(**_published_fields(row, prev_hash)))
+                prev_hash = row["hash"]
+            _verify_links([dict(row) for row in con.execute(sa.select(_decision).order_by(_decision.c.id)).mappings()])
+        return len(fresh)
+
     # -- quarantine ---------------------------------------------------------------------------------
 
     def record_quarantine_action(
@@ -627,6 +656,42 @@ class Ledger:
                 .where(_golden_id.c.domain == domain, _golden_id.c.sk == from_sk)
                 .values(redirect_to=to_sk)
             )
+
+    def last(self, domain: str) -> int:
+        """The greatest id that was minted; 0 where there is none."""
+        query = sa.select(sa.func.max(_golden_id.c.sk)).where(_golden_id.c.domain == domain)
+        with self._control.read() as con:
+            return int(con.execute(query).scalar() or 0)
+
+    def take_published(
+        self, domain: str, members: Sequence[tuple[int, str, str]], redirects: Sequence[tuple[int, int, str, str]]
+    ) -> int:
+        """Take the ids of a version that the ledger lacks; how many these were.
+
+        `members`: id and record of the crosswalk. `redirects`: id, what it means, its seed. The seed of an id that
+        stands for itself is not published: one of its records that is no other id's takes its place, since the id of a
+        cluster is the least that any of its members is the seed of. Raises ConcordError, and takes nothing, where the
+        ledger has given an id to a record of another one.
+        """
+        with self._control.write() as con:
+            _lock(con, _golden_id)
+            columns = _golden_id.c
+            query = sa.select(columns.seed_source, columns.seed_key, columns.sk).where(columns.domain == domain)
+            seeds = {(source, key): sk for source, key, sk in con.execute(query)}
+            _check_given_once(domain, seeds, members)
+            known, fresh = {*seeds.values()}, dict[int, dict[str, Any]]()
+            for sk, means, source, key in redirects:
+                if sk not in known:
+                    fresh[sk] = {"seed_source": source, "seed_key": key, "redirect_to": means}
+                    seeds[source, key] = sk
+            for sk, source, key in members:
+                if sk not in known and sk not in fresh and (source, key) not in seeds:
+                    fresh[sk] = {"seed_source": source, "seed_key": key, "redirect_to": None}
+                    seeds[source, key] = sk
+            now = _now()
+            rows = [{"domain": domain, "sk": sk, "minted_ts": now} | fields for sk, fields in sorted(fresh.items())]
+            _insert_many(con, _golden_id.insert(), rows)
+        return len(fresh)
 
     def redirects(self, domain: str) -> dict[int, int]:
         """Every redirected id -> the id it means in the end (chains are followed)."""
@@ -838,6 +903,20 @@ def _follow(direct: Mapping[int, int], sk: int) -> list[int]:
     return path
 
 
+def _check_given_once(
+    domain: str, seeds: Mapping[tuple[str, str], int], members: Sequence[tuple[int, str, str]]
+) -> None:
+    """Raises ConcordError where the seed of a published id is a record of another published id."""
+    published = {sk for sk, _, _ in members}
+    for sk, source, key in members:
+        own = seeds.get((source, key), sk)
+        if own != sk and own in published:
+            raise ConcordError(
+                f"{domain} {own} was given to {source}:{key}, which was published as {domain} {sk}",
+                hint="Restore the backup again and run `concord steward recover` before anything is synced",
+            )
+
+
 def _is_minted(con: sa.Connection, domain: str, sk: int) -> bool:
     query = sa.select(_golden_id.c.sk).where(_golden_id.c.domain == domain, _golden_id.c.sk == sk)
     return con.execute(query).scalar_one_or_none() is not None
@@ -875,6 +954,17 @@ def _decision_fields(number: int, proposal: Proposal, prev_hash: str) -> dict[st
         "prev_hash": prev_hash,
     }
     return fields | {"hash": _chain_hash(fields)}
+
+
+def _published_fields(row: Mapping[str, Any], prev_hash: str) -> dict[str, Any]:
+    """The row of a decision from a row of `ops.decision`."""
+    same = {name: row[name] for name in ("who", "domain", "kind", "reason", "supersedes", "hash")}
+    return same | {
+        "id": row["decision_id"],
+        "ts": row["decided_ts"],
+        "payload": row["what"],
+        "prev_hash": prev_hash,
+    }
 
 
 def _chain_hash(fields: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mastering.ledger import LedgerBehind
 from mastering.rules import DomainRules
 from tests.mastering.world import DOMAINS, World, day, gtin
 
@@ -400,3 +401,18 @@ def test_a_record_that_vanishes_without_a_tombstone_leaves_nothing_behind(from_s
     fresh = World(ledger=world.ledger, systems=world.systems).say("item", "erp", "1", gtin="00036000291452")
     fresh.run("item")
     assert world.state("item", with_ids=True) == fresh.state("item", with_ids=True)
+
+
+def test_a_ledger_that_has_forgotten_ids_gives_none_away_twice() -> None:
+    # The control database was restored from a backup that is older than the working database.
+    world = World().say("item", "erp", "1", gtin=gtin(1)).say("item", "erp", "2", gtin=gtin(2))
+    world.run("item")
+    forgotten = world.ledger.ids["item"].pop(("erp", "2"))
+    world.say("item", "dc", "3", day(2), gtin=gtin(3))
+    with pytest.raises(LedgerBehind, match=f"has item {forgotten} for erp:2, and the ledger of ids has not"):
+        world.run("item")
+    world.con.rollback()
+    world.ledger.ids["item"]["dc", "3"] = forgotten
+    world.say("item", "dc", "4", day(3), gtin=gtin(4))
+    with pytest.raises(LedgerBehind):
+        world.run("item")
