@@ -23,7 +23,10 @@ WITH line AS (
     LEFT JOIN lookup.supplier AS v ON l.source_system = v.source_system AND l.supplier_key = v.source_key
     LEFT JOIN lookup.location AS p ON l.source_system = p.source_system AND l.location_key = p.source_key
     LEFT JOIN lookup.gtin_conversion AS g
-        ON i.item_sk = g.item_sk AND lpad(l.pack_gtin, 14, '0') = g.gtin AND lower(trim(l.ack_uom)) = g.from_uom
+        ON i.item_sk = g.item_sk
+            AND length(l.pack_gtin) <= 14
+            AND lpad(l.pack_gtin, 14, '0') = g.gtin
+            AND lower(trim(l.ack_uom)) = g.from_uom
     LEFT JOIN lookup.own_conversion AS o
         ON l.source_system = o.source_system
             AND l.item_key = o.item_key

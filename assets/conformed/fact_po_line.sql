@@ -22,7 +22,10 @@ WITH line AS (
     LEFT JOIN lookup.location AS p ON l.source_system = p.source_system AND l.location_key = p.source_key
     LEFT JOIN lookup.contract AS c ON l.source_system = c.source_system AND l.contract_key = c.source_key
     LEFT JOIN lookup.gtin_conversion AS g
-        ON i.item_sk = g.item_sk AND lpad(l.pack_gtin, 14, '0') = g.gtin AND lower(trim(l.uom_txn)) = g.from_uom
+        ON i.item_sk = g.item_sk
+            AND length(l.pack_gtin) <= 14
+            AND lpad(l.pack_gtin, 14, '0') = g.gtin
+            AND lower(trim(l.uom_txn)) = g.from_uom
     LEFT JOIN lookup.own_conversion AS o
         ON l.source_system = o.source_system
             AND l.item_key = o.item_key

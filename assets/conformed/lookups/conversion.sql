@@ -1,4 +1,4 @@
--- Conversions whose base unit is the golden item's base unit.
+-- Conversions whose base unit is the golden item's base unit. A pack number that is no GTIN says nothing of a pack.
 SELECT
     u.source_system,
     u.item_key,
@@ -6,7 +6,7 @@ SELECT
     lower(trim(u.from_uom)) AS from_uom,
     lower(trim(u.from_uom_x12)) AS x12_uom,
     u.factor_to_base AS factor,
-    lpad(u.gtin, 14, '0') AS gtin,
+    gtin14(u.gtin) AS gtin,
     u.valid_from,
     u.valid_to,
     u._valid_from AS stated_at
