@@ -30,7 +30,10 @@ class Verdict:
 
 
 _SEPARATORS = re.compile(r"[\s\-.]+")
+_NOT_PART = re.compile(r"[^0-9A-Z+]+|\+(?![0-9])")
 _NOT_CODE = re.compile(r"[^0-9A-Z]+")
+#: What a floating point column makes of a number: decimal places are no digits of it.
+_PLACES = re.compile(r"\.0+$")
 _GTIN_LENGTHS = frozenset({8, 12, 13, 14})
 #: First digits of a 13-digit number that means something inside one company only (GS1 Gen. Spec. 1.4.4).
 _RESTRICTED = re.compile(r"^(02|04|2)")
@@ -40,9 +43,14 @@ _HIBC_DI = re.compile(r"^[A-Z][0-9A-Z]{3}[0-9A-Z]{1,18}[0-9]$")
 _PLACEHOLDERS = frozenset({"", "NA", "NONE", "NULL", "NIL", "UNKNOWN", "UNK", "TBD", "TBA", "MISC", "VARIOUS", "XXX"})
 
 
+def _bare(raw: str) -> str:
+    """A number without separators, and without the decimal places of one that went through a floating point column."""
+    return _SEPARATORS.sub("", _PLACES.sub("", raw.strip()))
+
+
 def gtin(raw: str) -> Verdict:
     """GTIN-8, -12, -13 or -14 to 14 digits. Numbers restricted to one company prove nothing."""
-    digits = _SEPARATORS.sub("", raw)
+    digits = _bare(raw)
     fault = _gs1_fault(digits, _GTIN_LENGTHS, "GTIN")
     if fault is None and _restricted(digits):
         fault = "a number restricted to one company, not a GTIN"
@@ -68,7 +76,7 @@ def _gs1_fault(digits: str, lengths: frozenset[int], what: str) -> str | None:
 
 def gln(raw: str) -> Verdict:
     """GLN: 13 digits with a check digit."""
-    digits = _SEPARATORS.sub("", raw)
+    digits = _bare(raw)
     fault = _gs1_fault(digits, frozenset({13}), "GLN")
     return Verdict(digits if fault is None else raw.strip(), fault)
 
@@ -101,11 +109,19 @@ def _hibcc(text: str) -> Verdict:
 
     Production data may follow after `/`; the check character is then at the end of that and covers it, too.
     """
+    # A check character that is a blank is cut off by whatever trims cells, or printed as an underscore.
+    if text.endswith("_") or _mod43_fits(text):
+        text = text.removesuffix("_") + " "
     body, check = text[:-1], text[-1:]
     di = body[1:].partition("/")[0]
     if not _HIBC_DI.match(di) or any(c not in _HIBC_ALPHABET for c in text):
         return Verdict(text, "not a HIBCC identifier")
     return Verdict(_hibcc_label(di)) if check == _mod43(body) else Verdict(text, "wrong check character")
+
+
+def _mod43_fits(text: str) -> bool:
+    """Whether a blank is the check character of a text."""
+    return all(c in _HIBC_ALPHABET for c in text) and _mod43(text) == " "
 
 
 def _hibcc_label(di: str) -> str:
@@ -163,7 +179,7 @@ _BARE_FAULTS = {
 
 def npi(raw: str) -> Verdict:
     """NPI: ten digits, the first 1 or 2, Luhn over 80840 and the number (45 CFR 162.406)."""
-    digits = _SEPARATORS.sub("", raw)
+    digits = _bare(raw)
     if len(digits) != 10 or not digits.isascii() or not digits.isdigit():
         return Verdict(raw.strip(), "an NPI has ten digits")
     if digits[0] not in "12":
@@ -173,7 +189,7 @@ def npi(raw: str) -> Verdict:
 
 def hin(raw: str) -> Verdict:
     """HIN (HIBCC): nine letters and digits, seven of the facility and two of the place in it; no public check."""
-    text = _SEPARATORS.sub("", raw.upper())
+    text = _bare(raw.upper())
     if not re.fullmatch(r"[0-9A-Z]{9}", text) or not any(c.isdigit() for c in text):
         return Verdict(raw.strip(), "a HIN has nine letters and digits")
     return Verdict(text, "all characters the same" if len(set(text)) == 1 else None)
@@ -181,7 +197,7 @@ def hin(raw: str) -> Verdict:
 
 def duns(raw: str) -> Verdict:
     """D-U-N-S: nine digits; there is no check digit since 2006."""
-    digits = _SEPARATORS.sub("", raw)
+    digits = _bare(raw)
     if len(digits) != 9 or not digits.isascii() or not digits.isdigit():
         return Verdict(raw.strip(), "a D-U-N-S number has nine digits")
     return Verdict(digits, "all digits the same" if len(set(digits)) == 1 else None)
@@ -189,7 +205,7 @@ def duns(raw: str) -> Verdict:
 
 def tax_id(raw: str) -> Verdict:
     """Tax id without separators. Nine digits are checked as a US employer id (prefix); others by form only."""
-    code = _NOT_CODE.sub("", raw.upper())
+    code = _NOT_CODE.sub("", _bare(raw.upper()))
     if len(code) == 9 and code.isdigit():
         return Verdict(code, None if ein.is_valid(code) else "not an employer id prefix")
     ok = 5 <= len(code) <= 15 and any(c.isdigit() for c in code) and len(set(code)) > 1
@@ -212,9 +228,12 @@ def party(raw: str) -> Verdict:
 
 
 def scoped_part(raw: str) -> Verdict:
-    """`key|part number`: the key as it is, the part in capitals without punctuation. The last `|` divides."""
+    """`key|part number`: the key as it is, the part in capitals without punctuation. The last `|` divides.
+
+    A plus before a digit is a sign (lenses of +5 and -5 dioptres) and stays; a hyphen is as often none.
+    """
     key, _, part = raw.strip().rpartition("|")
-    number = _NOT_CODE.sub("", part.upper())
+    number = _NOT_PART.sub("", part.upper())
     value = f"{key.strip()}|{number}"
     if not key.strip():
         return Verdict(value, "the key is missing")

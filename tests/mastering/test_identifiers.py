@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stdnum import ean
 
-from mastering.identifiers import code as network_code
 from mastering.identifiers import (
+    SCHEMES,
+    Verdict,
     duns,
     gln,
     gtin,
@@ -18,6 +20,7 @@ from mastering.identifiers import (
     tax_id,
     udi_di,
 )
+from mastering.identifiers import code as network_code
 from tests.mastering.world import gtin as made_gtin
 
 
@@ -168,3 +171,38 @@ def test_an_edi_party_needs_both_parts() -> None:
     assert party("zz|acme01").value == "ZZ|ACME01"
     assert party("|ACME01").fault == "qualifier or id is missing"
     assert party("ZZ|").fault == "qualifier or id is missing"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "text", "value"),
+    [
+        ("gtin", "861134005831.0", "00861134005831"),
+        ("gln", "0861134005831.00", "0861134005831"),
+        ("duns", "123456789.0", "123456789"),
+        ("tax_id", "123456789.0", "123456789"),
+        ("npi", "1234567893.0", "1234567893"),
+    ],
+)
+def test_a_number_that_went_through_a_floating_point_column_is_that_number(scheme: str, text: str, value: str) -> None:
+    assert SCHEMES[scheme](text) == Verdict(value)
+
+
+def test_its_decimal_places_are_no_digits_of_it() -> None:
+    # The zero would stand for a digit that was lost, and one in ten check digits fits.
+    assert duns("12345678.0").fault == "a D-U-N-S number has nine digits"
+    assert tax_id("12345678.0") == Verdict("12345678")
+    numbers = [f"8611340{n:04d}" for n in range(500)]
+    read = {gtin(f"{number}{ean.calc_check_digit(number)}.0").value for number in numbers}
+    assert read == {f"008611340{n:04d}{ean.calc_check_digit(numbers[n])}" for n in range(500)}
+
+
+def test_a_plus_in_a_part_number_is_part_of_it() -> None:
+    plus, minus, joined = (scoped_part(f"V1|SA60{sign}05").value for sign in ("+", "-", ""))
+    assert plus != minus == joined
+    assert scoped_part("V1|sa60 +05").value == plus
+    assert scoped_part("V1|04.503.226.01") == scoped_part("V1|0450322601")
+
+
+def test_a_hibcc_label_whose_check_character_is_a_blank_is_read_as_a_file_has_it() -> None:
+    label = next(text for n in range(1000) if (text := udi_di(f"A123BJC{n:03d}1").value).endswith(" "))
+    assert {udi_di(text) for text in (label, label.rstrip(), f" {label} ", label.rstrip() + "_")} == {Verdict(label)}
