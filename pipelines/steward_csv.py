@@ -65,7 +65,12 @@ def run_export(home: Path | None, domain: str | None, decisions: bool, target: P
     if target is None:
         sys.stdout.write(written.getvalue())
         return
-    target.write_bytes(written.getvalue().encode("utf-8"))
+    try:
+        target.write_bytes(written.getvalue().encode("utf-8"))
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot be written: {error.strerror}", location=str(target), hint="Give a file in a folder that is there"
+        ) from error
     line(out, f"{count} rows in {target}")
 
 
@@ -232,8 +237,10 @@ def _wanted(
 ) -> steward.Wanted | None:
     """The decision of a row; None where nothing is filled in."""
     kind = row["decision"].strip().lower()
-    if not kind or kind == "undo":
+    if not kind or _is_exported_undo(kind, row):
         return None
+    if kind == "undo":
+        raise ConfigurationError("column decision: undo is not taken from a file", hint="`concord steward undo NUMBER`")
     with _column("reason"):
         blank = steward.blank(row.get("who", "").strip() or who, row["reason"])
     if kind not in ("accept", "reject", "acknowledge", "override", *_PAIRS):
@@ -257,6 +264,11 @@ def _wanted(
     return _pair(home, row, replace(blank, kind=kind), is_made)
 
 
+def _is_exported_undo(kind: str, row: Mapping[str, str]) -> bool:
+    """Whether a row is an undo as it was exported: it names no record, and what it took back is not in the file."""
+    return kind == "undo" and bool(row.get("decision_id", "").strip()) and not row.get("left", "").strip()
+
+
 @contextmanager
 def _column(name: str) -> Iterator[None]:
     """Errors of what stands in one column name it."""
@@ -272,6 +284,12 @@ def _of_case(
 ) -> steward.Wanted:
     with _column("case_id"):
         case = steward.the_case(row.get("case_id", ""), open_cases)
+    seen = row.get("why", "").strip()
+    if case.right is None and seen and seen != case.reason.strip():
+        # Who accepts it says that what he saw is right, and another value stands there by now.
+        raise ConfigurationError(
+            f"column why: the case has changed since it was exported: {case.reason}", hint="Export the cases again"
+        )
     with _column("decision"):
         return steward.of_case(case, accepted, blank.reason, blank.who)
 
@@ -304,7 +322,7 @@ def _override(home: Path, row: Mapping[str, str], blank: Ruling, is_made: bool) 
     domain, record = row.get("domain", ""), row.get("left", "")
     attribute, value = row.get("attribute", ""), row.get("value", "")
     if not is_made:
-        return steward.of_value(home, domain, record, attribute, value, None, blank)
+        return steward.of_value(home, domain, record, attribute, value, row.get("expect_value") or None, blank)
     stated, told = steward.told_value(domain, attribute, value)
     guard = row.get("expect_record", "")
     expect = Expected(*steward.parse_key(guard), row.get("expect_value") or None) if guard else None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -461,10 +462,10 @@ def of_value(
     refers = rules.attributes[stated].references if stated in rules.attributes else None
     if refers is not None:
         golden_id(home, refers, (key[0], told))
-    guard = _said_now(home, domain, key, rules.published.get(stated, stated))
-    if expect is not None and expect != (guard.value or ""):
+    now, guard = _said_now(home, domain, key, rules.published.get(stated, stated))
+    if expect is not None and expect != (now or ""):
         raise ConfigurationError(
-            f"{attribute} of {record} is {guard.value or 'nothing'!r} and not {expect!r}", hint="Look at it again"
+            f"{attribute} of {record} is {now or 'nothing'!r} and not {expect!r}", hint="Look at it again"
         )
     return Wanted(domain, replace(base, kind="override", left=key, attribute=stated, value=told, expect=guard))
 
@@ -488,20 +489,51 @@ def _scratch() -> duckdb.DuckDBPyConnection:
     return duckdb.connect()
 
 
-def _said_now(home: Path, domain: str, key: Key, column: str) -> Expected:
-    """What the winning source says of a golden column now; where that is an override, the best of the sources."""
+def _said_now(home: Path, domain: str, key: Key, column: str) -> tuple[str | None, Expected]:
+    """The value of a golden column now, and what its winning source says; where that is an override, the best of the
+    sources."""
+    sk = golden_id(home, domain, key)
     sql = (
         "SELECT winner_source, winner_key, value, winner_delivery_id, losers FROM ops.survivorship_log "
         "WHERE domain = ? AND sk = ? AND attribute = ? AND valid_to IS NULL"
     )
-    found = run_query(home, sql, 1, parameters=(domain, golden_id(home, domain, key), column)).rows
+    found = run_query(home, sql, 1, parameters=(domain, sk, column)).rows
     if not found:
-        return Expected(*key, None)
-    source, source_key, value, delivery, losers = found[0]
+        return None, Expected(*key, None)
+    source, source_key, value, delivery, losers = (None if cell is None else str(cell) for cell in found[0])
     if delivery is not None:
-        return Expected(str(source), str(source_key), str(value))
-    told = json.loads(str(losers))
-    return Expected(told[0]["source"], told[0]["key"], told[0]["value"]) if told else Expected(*key, None)
+        return value, Expected(str(source), str(source_key), value)
+    told = said_by_sources(json.loads(str(losers)), _overridden(home, domain, sk, column))
+    return value, Expected(told[0]["source"], told[0]["key"], told[0]["value"]) if told else Expected(*key, None)
+
+
+def _overridden(home: Path, domain: str, sk: int, column: str) -> list[tuple[str, str]]:
+    """Source and value of every override in force on a column of a golden record, in the published store."""
+    sql = (
+        "SELECT d.what->>'$.left[0]', d.what->>'$.value' FROM ops.decision AS d"
+        f" INNER JOIN conformed.bridge_{domain}_xref AS x ON x._is_current AND x.{domain}_sk = ?"
+        " AND x.source_system = (d.what->>'$.left[0]') AND x.source_key = (d.what->>'$.left[1]')"
+        " WHERE d.domain = ? AND d.kind = 'override' AND d.superseded_by IS NULL AND (d.what->>'$.attribute') = ?"
+    )
+    stated = _stated(domain_rules(domain), column)
+    found = run_query(home, sql, parameters=(sk, domain, stated)).rows
+    return [(str(source), str(value)) for source, value in found]
+
+
+def said_by_sources(
+    losers: Sequence[Mapping[str, str]], overrides: Sequence[tuple[str, str]]
+) -> list[Mapping[str, str]]:
+    """Of the values that lost against an override, in their order, those that no older override put there.
+
+    Overrides go before all sources, so the older ones are the first: one fewer than there are.
+    """
+    older = Counter(overrides)
+    kept = list(losers)
+    for _ in range(len(overrides) - 1):
+        if kept and older[kept[0]["source"], kept[0]["value"]] > 0:
+            older[kept[0]["source"], kept[0]["value"]] -= 1
+            kept.pop(0)
+    return kept
 
 
 def run_undo(

@@ -93,6 +93,27 @@ def test_who_kept_an_id_finds_what_it_means_now(home: Home) -> None:
     assert (home.one(mine), home.content_hash) == (kept, before)
 
 
+@pytest.mark.slow
+def test_an_override_of_an_override_is_guarded_by_what_the_source_says(home: Home, tmp_path: Path) -> None:
+    copy = Home(tmp_path / "copy", env=home.env)
+    shutil.copytree(home.path, copy.path, symlinks=True)
+    name = ("override", "supplier", "legacy_erp:V1001", "legal_name")
+    stated = copy.one("SELECT legal_name FROM conformed.dim_supplier WHERE _source_key = 'V1001' AND _is_current")
+    for value in ("Acme", "Acme Inc"):
+        copy.run("steward", *name, value, "--reason", "letterhead")
+    copy.sync()
+    assert f"is 'Acme Inc' and not '{stated}'" in ended(copy, *name, "X", "--expect", str(stated), "--reason", "r")
+    sheet = tmp_path / "wanted.csv"
+    head = "domain,left,attribute,decision,value,expect_value,reason\n"
+    sheet.write_text(f"{head}supplier,legacy_erp:V1001,legal_name,override,Acme LLC,Acme,letterhead\n")
+    assert "is 'Acme Inc' and not 'Acme'" in copy.run("steward", "import", str(sheet), check=1).stderr
+    sheet.write_text(f"{head}supplier,legacy_erp:V1001,legal_name,override,Acme LLC,Acme Inc,letterhead\n")
+    copy.run("steward", "import", str(sheet))
+    copy.sync()
+    assert copy.query("SELECT detail FROM ops.master_finding WHERE kind = 'correction_obsolete'") == []
+    assert "Acme LLC" in copy.run("explain", "dim_supplier", "legacy_erp:V1001", "legal_name").stdout
+
+
 def fill_in(path: Path, case: str, decision: str) -> None:
     """The steward's work in the spreadsheet."""
     rows = list(csv.DictReader(path.open(encoding="utf-8", newline="")))

@@ -10,14 +10,16 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from assets.decided import proposal, ruling_of
 from connectors.errors import ConfigurationError
 from mastering.decisions import Expected, Ruling
+from pipelines import steward_csv
 from pipelines.quarantine import line
 from pipelines.steward_csv import CASE_COLUMNS, _agrees, _rows, _wanted, meant, neutral
 from pipelines.stewardship import Case as OpenCase
-from pipelines.stewardship import Wanted, _waits, blank, decide, home_of, of_case, parse_key
+from pipelines.stewardship import Wanted, _waits, blank, decide, home_of, of_case, parse_key, said_by_sources
 from store.control import Control, Decision
 from tests.mastering.world import day, gtin
 
@@ -74,6 +76,9 @@ def test_cells_may_be_parted_as_the_country_does(tmp_path: Path, delimiter: str)
         ({"decision": "accept", "case_id": "abc", "reason": " "}, "column reason: a decision needs a reason"),
         ({"decision": "acknowledge", "domain": "itm", "left": "a:b"}, "column domain: there is no domain 'itm'"),
         ({"decision": "acknowledge", "domain": "item", "left": "a:b"}, "columns case_id, value: acknowledge needs"),
+        ({"decision": "accept", "case_id": "abc", "why": "on 3 records"}, "column why: the case has changed"),
+        ({"decision": "undo"}, "column decision: undo is not taken from a file"),
+        ({"decision": "undo", "decision_id": "7", "left": "a:b"}, "column decision: undo is not taken from a file"),
         ({"decision": "same", "domain": "item", "left": "a:b"}, "column right: same needs a second record"),
     ],
 )
@@ -81,6 +86,31 @@ def test_a_wrong_cell_is_named_by_its_column(tmp_path: Path, row: dict[str, str]
     with pytest.raises(ConfigurationError) as refused:
         _wanted(tmp_path, {"reason": "r", **row}, "kim", {"abc": case("poisoned_identifier")})
     assert said in str(refused.value)
+
+
+def test_a_case_that_is_as_it_was_exported_is_taken_and_an_exported_undo_passed_over(tmp_path: Path) -> None:
+    known = {"abc": case("poisoned_identifier")}
+    taken = _wanted(tmp_path, {"decision": "accept", "case_id": "abc", "why": "why ", "reason": "r"}, "kim", known)
+    assert taken is not None
+    assert taken.ruling.kind == "acknowledge"
+    undone = {"decision": "undo", "decision_id": "8", "left": "", "reason": "r"}
+    assert _wanted(tmp_path, undone, "kim", known) is None
+
+
+def test_the_guard_of_an_override_is_what_a_source_says_and_no_older_override() -> None:
+    told = [{"source": "erp", "key": "1", "value": value} for value in ("B", "A", "S")]
+    overrides = [("erp", "A"), ("erp", "B"), ("erp", "C")]
+    assert said_by_sources(told, overrides)[0]["value"] == "S"
+    assert said_by_sources(told, [("erp", "C")]) == told
+    # The source says by now what an older override said.
+    same = [{"source": "erp", "key": "1", "value": "B"}, {"source": "erp", "key": "1", "value": "B"}]
+    assert said_by_sources(same, [("erp", "B"), ("erp", "C")]) == same[1:]
+
+
+def test_a_file_that_cannot_be_written_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steward_csv, "_cases", lambda _home, _domain: iter([]))
+    with pytest.raises(ConfigurationError, match="cannot be written: No such file or directory"):
+        steward_csv.run_export(tmp_path, None, False, tmp_path / "none" / "x.csv", Console(file=io.StringIO()))
 
 
 def test_lines_that_say_otherwise_of_the_same_are_refused_and_made_ones_keep_their_order() -> None:
@@ -161,8 +191,6 @@ def test_what_accepting_and_rejecting_a_case_mean() -> None:
 
 
 def test_a_decision_is_written_once_and_read_as_it_was_meant(tmp_path: Path) -> None:
-    from rich.console import Console
-
     out = Console(file=io.StringIO())
     Control.open_home(tmp_path).close()
     wanted = of_case(case("vetoed_match", "north:a"), True, "same box", "kim")
@@ -182,8 +210,6 @@ def test_a_decision_is_written_once_and_read_as_it_was_meant(tmp_path: Path) -> 
 
 def test_what_newer_decisions_set_aside_is_said_anew(tmp_path: Path) -> None:
     """Accepted, rejected, accepted again: the last word counts, and is no repetition of the first."""
-    from rich.console import Console
-
     out = Console(file=io.StringIO(), width=400)
     Control.open_home(tmp_path).close()
     accept, reject = (of_case(case("ask", "north:a"), yes, "r", "kim") for yes in (True, False))
