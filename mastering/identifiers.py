@@ -30,7 +30,7 @@ class Verdict:
 
 
 _SEPARATORS = re.compile(r"[\s\-.]+")
-_NOT_PART = re.compile(r"[^0-9A-Z+]+|\+(?![0-9])")
+_NOT_PART = re.compile(r"[^0-9A-Z+*]+")
 _NOT_CODE = re.compile(r"[^0-9A-Z]+")
 #: What a floating point column makes of a number: decimal places are no digits of it.
 _PLACES = re.compile(r"\.0+$")
@@ -230,7 +230,9 @@ def party(raw: str) -> Verdict:
 def scoped_part(raw: str) -> Verdict:
     """`key|part number`: the key as it is, the part in capitals without punctuation. The last `|` divides.
 
-    A plus before a digit is a sign (lenses of +5 and -5 dioptres) and stays; a hyphen is as often none.
+    A plus or an asterisk is no punctuation: in the US device register nine numbers of a company differ in a plus alone
+    (KPU504 and KPU504+), some in an asterisk (8000-113 and 8000-113*), none in a point. So lenses of +5 and -5 dioptres
+    differ, too; a hyphen is as often none.
     """
     key, _, part = raw.strip().rpartition("|")
     number = _NOT_PART.sub("", part.upper())

@@ -54,7 +54,8 @@ class Identifier(Model):
     `namespace`: identifiers of one namespace are compared with each other (a GS1 UDI-DI is a GTIN).
     `veto`: records with two different valid values are never the same.
     `max_per_source`, `max_fanout`: a value on more live records of one source, or of all sources together, is
-    poisoned: it links nothing and is a finding.
+    poisoned: it links nothing and is a finding. Of all sources together it may be on more where these have it about
+    once each (three records in two sources at most).
     `scope`: the value begins with a source key of that domain (`key|part`), compared by its golden id.
     `secret`: only a keyed hash of the value is ever stored.
     `of_owner`: the value names the record of the same source that this one is part of (the vendor of a remit-to).

@@ -4,7 +4,7 @@ through the same steps and ends in the same clusters. Not here: statements, ids,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -19,7 +19,7 @@ from mastering.matching.features import read_columns
 from mastering.matching.judge import Guards, Judged, Pairs, judge
 from mastering.matching.pairs import prepare_pairs, update_pairs
 from mastering.rules import DomainRules
-from mastering.sqlfile import Connection, arrow_of, quoted
+from mastering.sqlfile import Connection, arrow_of, keep, quoted
 
 Ints = npt.NDArray[np.int64]
 
@@ -85,7 +85,8 @@ def _judged(con: Connection, rules: DomainRules, records: pa.Table, unique: bool
     count = named.num_rows
     exclusive = Facts(np.arange(count, dtype=np.int64), source.astype(np.int64)) if unique else None
     vetoes = [held[name] for name, one in rules.identifiers.items() if one.veto and name in held]
-    base = link(count, _levels(con, rules), vetoes, exclusive, _contradictions(con, rules))
+    levels = _levels(con, rules)
+    base = link(count, levels, vetoes, exclusive, _contradictions(con, rules, levels))
     found = arrow_of(
         con,
         "SELECT least(l.number, r.number) AS l, greatest(l.number, r.number) AS r, p.score, p.vetoed, p.bits"
@@ -126,13 +127,14 @@ def _held(con: Connection, records: pa.Table, rules: DomainRules) -> Mapping[str
     return found
 
 
-def _contradictions(con: Connection, rules: DomainRules) -> Facts:
-    """As in mastering, over all identifiers that link and are on few records."""
-    node = (
-        "(SELECT DISTINCT number AS rec, namespace AS level, value AS value_no FROM n_identifier"
-        " WHERE strength <> 'never' QUALIFY count(*) OVER (PARTITION BY namespace, value) <= 25)"
-    )
-    names = {"node": node, "numbered": "(SELECT number AS rec, source_system, source_key FROM n_rec)"}
+def _contradictions(con: Connection, rules: DomainRules, levels: Sequence[Facts]) -> Facts:
+    """As in mastering, over all identifiers that link."""
+    parts = [
+        pa.table({"rec": one.record, "level": np.full(one.record.size, at), "value_no": one.value})
+        for at, one in enumerate(levels)
+    ]
+    keep(con, "n_node", pa.concat_tables(parts))
+    names = {"node": "n_node", "numbered": "(SELECT number AS rec, source_system, source_key FROM n_rec)"}
     return as_facts(find_contradictions(con, rules.matching, names, {"domain": rules.domain}))
 
 
@@ -175,7 +177,7 @@ def _levels(con: Connection, rules: DomainRules) -> list[Facts]:
             " FROM n_identifier AS i INNER JOIN n_rec AS n USING (number)"
             " WHERE i.namespace = $namespace AND i.strength <> 'never' GROUP BY ALL),"
             " clean AS (SELECT value FROM per_source GROUP BY value"
-            " HAVING max(records) <= $per_source AND sum(records) <= $fanout)"
+            " HAVING max(records) <= $per_source AND (sum(records) <= $fanout OR sum(records) * 2 <= count(*) * 3))"
             " SELECT DISTINCT i.number, dense_rank() OVER (ORDER BY i.value) - 1 AS value FROM n_identifier AS i"
             " SEMI JOIN clean AS c ON i.value = c.value WHERE i.namespace = $namespace AND i.strength <> 'never'",
             {

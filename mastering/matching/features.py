@@ -14,7 +14,7 @@ from mastering.sqlfile import literal, quoted
 
 #: Macros of `mastering/sql/matching.sql`, in the order in which they need each other.
 MACROS = (
-    *("strong", "weak", "again", "plain", "chunks", "bare", "is_size", "words", "codes", "numbers", "tokens"),
+    *("strong", "weak", "again", "plain", "chunks", "bare", "code", "is_size", "words", "codes", "numbers", "tokens"),
     *("measures", "conflict"),
 )
 #: What a shared code is worth by how many records have it (up to each of `words.STEPS`, the last: more). How many
@@ -66,7 +66,7 @@ def feature_names(matching: Matching) -> dict[str, str]:
     part, found = "CAST(NULL AS VARCHAR)", []
     for name, one in matching.compare.items():
         if one.kind == "code":
-            bare = f"n_bare({joined(one.of or (name,))})"
+            bare = f"n_code({joined(one.of or (name,))})"
             usable = f"length({bare}) >= 5 OR (length({bare}) >= 3 AND regexp_matches({bare}, '[0-9]'))"
             part = f"CASE WHEN ({usable}) AND NOT n_is_size({joined(one.of or (name,))}) THEN {bare} END"
             found = [f"n_codes({joined(one.codes_in)})"] if one.codes_in else []

@@ -102,7 +102,7 @@ per_source AS (
 ),
 
 counted AS (
-    SELECT namespace, link_value, max(records) AS of_one_source, sum(records) AS of_all
+    SELECT namespace, link_value, max(records) AS of_one_source, sum(records) AS of_all, count(*) AS sources
     FROM per_source
     GROUP BY namespace, link_value
 ),
@@ -119,7 +119,10 @@ SELECT
     v.namespace,
     v.link_value,
     coalesce(b.was_poisoned, FALSE) AS was_poisoned,
-    coalesce(c.of_one_source > n.max_per_source OR c.of_all > n.max_fanout, FALSE) AS is_poisoned
+    -- What every source has about once is no placeholder, however many sources a network has.
+    coalesce(
+        c.of_one_source > n.max_per_source OR (c.of_all > n.max_fanout AND c.of_all * 2 > c.sources * 3), FALSE
+    ) AS is_poisoned
 FROM value AS v
 INNER JOIN i_namespace AS n ON v.namespace = n.namespace
 LEFT JOIN counted AS c ON v.namespace = c.namespace AND v.link_value = c.link_value

@@ -51,6 +51,10 @@ CREATE OR REPLACE TEMP MACRO n_chunks(t) AS list_filter(regexp_split_to_array(n_
 -- :bare
 CREATE OR REPLACE TEMP MACRO n_bare(t) AS regexp_replace(n_plain(t), '[^0-9A-Z]+', '', 'g')
 
+-- :code
+-- A part number without what only separates: a plus or an asterisk does more (KPU504 and KPU504+ are two).
+CREATE OR REPLACE TEMP MACRO n_code(t) AS regexp_replace(n_plain(t), '[^0-9A-Z+*]+', '', 'g')
+
 -- :is_size
 -- A size in the place of a part number (0.7 ozt, 1000G) is none; with more digits (530566G) it is a part number.
 CREATE OR REPLACE TEMP MACRO n_is_size(t) AS coalesce(regexp_full_match(
@@ -68,7 +72,7 @@ CREATE OR REPLACE TEMP MACRO n_words(t) AS flatten(list_transform(n_chunks(t), l
 -- :codes
 -- Words that look like a part number: five characters or more with a digit, and no measure.
 CREATE OR REPLACE TEMP MACRO n_codes(t) AS list_distinct(list_filter(
-    list_transform(n_chunks(t), lambda x: regexp_replace(x, '[^0-9A-Z]+', '', 'g')),
+    list_transform(n_chunks(t), lambda x: n_code(x)),
     lambda x: length(x) BETWEEN 5 AND 22
         AND regexp_matches(x, '[0-9]')
         AND NOT regexp_matches(x, '^[0-9]{1,5}$|^[0-9X]{1,5}(MM|CM|IN|INCH|FR|GA|ML|CC|MCG|MG|KG|OZ|LB|FT|YD|PK|CT|EA|BX|CS|PCS)$|^[0-9]+X[0-9X]+')

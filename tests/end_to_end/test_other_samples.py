@@ -20,6 +20,8 @@ NETWORKS = [
     pytest.param((2, 10, 11), marks=pytest.mark.slow),
     pytest.param((5, 20, 13), marks=[pytest.mark.heavy, pytest.mark.timeout(1200)]),
     pytest.param((10, 20, 14), marks=[pytest.mark.heavy, pytest.mark.timeout(1800)]),
+    # More systems than a number was once allowed to be on.
+    pytest.param((80, 2, 21), marks=[pytest.mark.heavy, pytest.mark.timeout(1800)]),
 ]
 #: A wrong merge of two devices is the worst fault there is; a join that is missed is asked about.
 LEAST = {

@@ -203,6 +203,11 @@ def test_a_plus_in_a_part_number_is_part_of_it() -> None:
     assert scoped_part("V1|04.503.226.01") == scoped_part("V1|0450322601")
 
 
+def test_a_plus_or_an_asterisk_at_the_end_is_part_of_a_part_number() -> None:
+    found = {scoped_part(f"V1|{number}").value for number in ("KPU504", "KPU504+", "KPU504*", "KPU-504", "KPU 504 +")}
+    assert found == {"V1|KPU504", "V1|KPU504+", "V1|KPU504*"}
+
+
 def test_a_hibcc_label_whose_check_character_is_a_blank_is_read_as_a_file_has_it() -> None:
     label = next(text for n in range(1000) if (text := udi_di(f"A123BJC{n:03d}1").value).endswith(" "))
     assert {udi_di(text) for text in (label, label.rstrip(), f" {label} ", label.rstrip() + "_")} == {Verdict(label)}

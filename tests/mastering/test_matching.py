@@ -138,7 +138,9 @@ def test_who_says_less_of_the_size_does_not_contradict() -> None:
     assert together(done, "erp/1", "north/a")
 
 
-@pytest.mark.parametrize("number", ["ALD-4002-17", "ALD-4002-1", "ALD-4002-16S", "ALD-4020-16"])
+@pytest.mark.parametrize(
+    "number", ["ALD-4002-17", "ALD-4002-1", "ALD-4002-16S", "ALD-4020-16", "ALD-4002-16+", "*ALD4002-16"]
+)
 def test_a_near_miss_part_number_never_merges_on_a_name(number: str) -> None:
     text = "SALINE FLUSH SYRINGE PREFILLED LUER"
     done = match(
@@ -149,6 +151,15 @@ def test_a_near_miss_part_number_never_merges_on_a_name(number: str) -> None:
         ITEM,
     )
     assert not together(done, "erp/1", "north/a")
+
+
+def test_lenses_of_plus_and_minus_five_dioptres_are_two() -> None:
+    lens = {"description": "INTRAOCULAR LENS ACRYLIC FOLDABLE", "mfr_name": "Alder Surgical"}
+    plus, minus = (
+        {"at": f"{at}/1", **lens, "mfr_part_no": number} for at, number in (("erp", "SA60+05"), ("north", "SA60-05"))
+    )
+    assert len(groups(match(records(plus, minus), ITEM))) == 2
+    assert len(groups(match(records(plus, plus | {"at": "north/a", "mfr_part_no": "sa60 +05"}), ITEM))) == 1
 
 
 def test_different_gtins_veto_whatever_else_agrees_and_a_person_is_asked() -> None:

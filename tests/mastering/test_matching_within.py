@@ -248,6 +248,40 @@ def test_a_person_joins_what_part_numbers_and_texts_keep_apart() -> None:
     assert world.rows("SELECT count(*) FROM master.review") == [(0,)]
 
 
+def everywhere(world: World, systems: int, per_system: int = 1) -> World:
+    """As many hospitals list the glove, each under its own number and in its own words."""
+    for system in range(systems):
+        for again in range(per_system):
+            item(world, f"h{system:02d}/{again}", gtin=gtin(1), description=f"EXAM GLOVE {COLOURS[system % 5]}")
+    world.run("item")
+    return world
+
+
+COLOURS = ["SCARLET", "AZURE", "OCHRE", "VIOLET", "TEAL"]
+
+
+def test_a_number_that_every_hospital_has_once_links_them_however_many_they_are() -> None:
+    world = everywhere(World(), systems=40)
+    assert len(world.groups("item")) == 1
+    assert world.findings("poisoned_identifier") == []
+    # A few hospitals list it twice; a number that most of them have twice is a placeholder.
+    for system in range(20):
+        item(world, f"h{system:02d}/again", 2, gtin=gtin(1), description="EXAM GLOVE")
+    world.run("item")
+    assert len(world.groups("item")) == 1
+    item(world, "h20/again", 3, gtin=gtin(1), description="EXAM GLOVE")
+    world.run("item")
+    assert len(world.findings("poisoned_identifier")) == 1
+    world.delete("item", "h20", "again", day(4))
+    world.run("item")
+    assert world.findings("poisoned_identifier") == []
+
+
+def test_a_number_that_few_sources_have_twice_links_and_one_that_many_have_twice_does_not() -> None:
+    assert len(everywhere(World(), systems=12, per_system=2).groups("item")) == 1
+    assert len(everywhere(World(), systems=13, per_system=2).groups("item")) > 1
+
+
 def test_a_poisoned_number_whose_records_are_one_all_the_same_is_no_finding() -> None:
     world = World()
     for number in range(4):
