@@ -10,8 +10,9 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
+from mastering.matching.features import letters_sql
 from mastering.replace import replace_rows
-from mastering.rules import DomainRules
+from mastering.rules import Compare, DomainRules
 from mastering.schema import names_of
 from mastering.sqlfile import Connection, keep, run
 
@@ -79,8 +80,28 @@ def _unused(con: Connection, rules: DomainRules, systems: Mapping[str, str]) -> 
     found += [
         (f"identifiers.{name}", "no source has ever stated one") for name in rules.identifiers if name not in known
     ]
+    compared = rules.matching.compare if rules.matching else {}
+    for name, one in compared.items():
+        found += [
+            (f"matching.{name} {alias}", "nobody is called so") for alias in _unused_aliases(con, rules, name, one)
+        ]
     columns = [[row[place] for row in found] for place in (0, 1)]
     return pa.table({"key": pa.array(columns[0], pa.string()), "detail": pa.array(columns[1], pa.string())})
+
+
+def _unused_aliases(con: Connection, rules: DomainRules, name: str, one: Compare) -> list[str]:
+    """Aliases of a comparison that no statement, old or new, is."""
+    aliases = [alias for others in one.aliases.values() for alias in others]
+    if not aliases:
+        return []
+    found = con.execute(
+        "WITH told AS (SELECT DISTINCT value FROM master.statement"
+        " WHERE domain = $domain AND attribute = $read AND value IS NOT NULL)"
+        " SELECT alias FROM (SELECT unnest($aliases) AS alias) AS a WHERE"
+        f" {letters_sql(one, 'alias')} NOT IN (SELECT {letters_sql(one, 'value')} FROM told) ORDER BY alias",
+        {"domain": rules.domain, "read": (one.of or (name,))[0], "aliases": aliases},
+    ).fetchall()
+    return [str(row[0]) for row in found]
 
 
 def _complete(rules: DomainRules, systems: Mapping[str, str]) -> pa.Table:

@@ -152,6 +152,11 @@ class Derived(Model):
     description: str = Field(min_length=1)
 
 
+def plain(text: str) -> str:
+    """The letters and digits of a name, in capitals."""
+    return re.sub(r"[^0-9A-Z]+", "", text.upper())
+
+
 class Compare(Model):
     """One thing that two records are compared by, worth bits (log2 of how much likelier it is where they are the same).
 
@@ -166,7 +171,8 @@ class Compare(Model):
     that narrow common words when candidates are looked for. `veto`: where they differ, no score makes them the same by
     itself. `key`: whether it
     brings candidates. `rarity`: rare words weigh more (not so where they are typing errors of a few names).
-    `ignore`, `instead`: words left out, words written in one way.
+    `ignore`, `instead`: words left out, words written in one way. `aliases`: names of words -> other whole texts that
+    mean the same (BECTON DICKINSON: [BD, CR BARD]); how they are written, and what is ignored, makes no difference.
     """
 
     kind: Literal["words", "code", "exact", "digits", "numbers"]
@@ -184,6 +190,19 @@ class Compare(Model):
     rarity: bool = True
     ignore: tuple[str, ...] = ()
     instead: dict[str, str] = Field(default_factory=dict)
+    aliases: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _an_alias_means_one_thing(self) -> Compare:
+        if self.aliases and (self.kind != "words" or len(self.of) > 1):
+            raise ValueError("only words of one column have aliases")
+        others = [plain(alias) for names in self.aliases.values() for alias in names]
+        twice = {
+            alias for alias in others if others.count(alias) > 1 or alias in {plain(name) for name in self.aliases}
+        }
+        if twice:
+            raise ValueError(f"{', '.join(sorted(twice))}: an alias stands for one name, and that is no alias itself")
+        return self
 
     @model_validator(mode="after")
     def _bits_belong_to_words(self) -> Compare:

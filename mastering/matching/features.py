@@ -40,7 +40,23 @@ def joined(columns: Iterable[str]) -> str:
 
 
 def words_sql(one: Compare, text: str) -> str:
-    """The list of words of a text, written the one way that the rules want."""
+    """The list of words of a text, written the one way that the rules want; of an alias those of what it stands for."""
+    words = bare_words_sql(one, text)
+    cases = [
+        f"WHEN {letters_sql(one, literal(alias))} THEN {bare_words_sql(one, literal(name))}"
+        for name, aliases in sorted(one.aliases.items())
+        for alias in aliases
+    ]
+    return f"CASE {letters_sql(one, text)} {' '.join(cases)} ELSE {words} END" if cases else words
+
+
+def letters_sql(one: Compare, text: str) -> str:
+    """What aliases are compared by: the words without what divides them (BD, B-D and B. D. are one)."""
+    return f"array_to_string({bare_words_sql(one, text)}, '')"
+
+
+def bare_words_sql(one: Compare, text: str) -> str:
+    """The same with aliases as they stand."""
     words = f"n_words({text})"
     if one.instead:
         cases = " ".join(f"WHEN {literal(old)} THEN {literal(new)}" for old, new in sorted(one.instead.items()))

@@ -153,6 +153,28 @@ def test_a_near_miss_part_number_never_merges_on_a_name(number: str) -> None:
     assert not together(done, "erp/1", "north/a")
 
 
+def with_aliases(**aliases: tuple[str, ...]) -> DomainRules:
+    """The item rules, with other names of makers."""
+    assert ITEM.matching is not None
+    maker = ITEM.matching.compare["mfr_name"].model_copy(
+        update={"aliases": {k.replace("_", " "): v for k, v in aliases.items()}}
+    )
+    compare = {**ITEM.matching.compare, "mfr_name": maker}
+    return ITEM.model_copy(update={"matching": ITEM.matching.model_copy(update={"compare": compare})})
+
+
+def test_an_alias_of_a_maker_is_that_maker() -> None:
+    text = {"description": "SALINE FLUSH SYRINGE PREFILLED LUER"}
+    rows = records(
+        {"at": "erp/1", **text, "mfr_name": "Becton, Dickinson Inc."},
+        {"at": "north/a", **text, "mfr_name": "B-D"},
+        {"at": "dc/x", **text, "mfr_name": "Cardinal Health"},
+    )
+    assert not together(match(rows, ITEM), "erp/1", "north/a")
+    known = match(rows, with_aliases(BECTON_DICKINSON=("BD", "b.d. corp")))
+    assert groups(known) == {frozenset({"erp/1", "north/a"}), frozenset({"dc/x"})}
+
+
 def test_lenses_of_plus_and_minus_five_dioptres_are_two() -> None:
     lens = {"description": "INTRAOCULAR LENS ACRYLIC FOLDABLE", "mfr_name": "Alder Surgical"}
     plus, minus = (

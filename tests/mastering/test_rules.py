@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from connectors.errors import ConfigurationError
-from mastering.rules import load_domain, load_domains
+from mastering.rules import Compare, load_domain, load_domains
 from tests.mastering.world import DOMAINS
 
 GOOD = """\
@@ -26,6 +26,21 @@ def written(folder: Path, text: str, name: str = "thing") -> Path:
     path = folder / f"{name}.yml"
     path.write_text(text, encoding="utf-8")
     return path
+
+
+@pytest.mark.parametrize(
+    ("aliases", "told"),
+    [
+        ({"BECTON DICKINSON": ("BD",), "BRAUN": ("B. D.", "BBRAUN")}, "BD"),
+        ({"BECTON DICKINSON": ("BD",), "BD": ("B-D",)}, "BD"),
+    ],
+)
+def test_an_alias_stands_for_one_name(aliases: dict[str, tuple[str, ...]], told: str) -> None:
+    maker = DOMAINS["item"].matching
+    assert maker is not None
+    given = maker.compare["mfr_name"].model_dump() | {"aliases": aliases}
+    with pytest.raises(ValueError, match=f"{told}: an alias stands for one name"):
+        Compare.model_validate(given)
 
 
 def test_the_domains_of_the_product_are_sound() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mastering.decisions import Expected, Judgement, Ruling, resolve
-from tests.mastering.world import World, day, gtin
+from mastering.rules import DomainRules
+from tests.mastering.world import DOMAINS, World, day, gtin
 
 
 def group(*members: str) -> frozenset[str]:
@@ -322,6 +323,16 @@ def test_rules_that_nobody_uses_are_findings() -> None:
     assert "identifiers.ndc" in found
     assert "identifiers.gtin" not in found
     assert "survivorship.default 1" not in found
+
+
+def test_an_alias_of_a_maker_that_nobody_is_called_by_is_a_finding() -> None:
+    given = DOMAINS["item"].model_dump(by_alias=True)
+    given["matching"]["compare"]["mfr_name"]["aliases"] = {"BECTON DICKINSON": ["BD", "C.R. Bard"]}
+    world = World(rules={**DOMAINS, "item": DomainRules.model_validate(given)})
+    world.say("item", "erp", "1", gtin=gtin(1), mfr_name="b-d inc.")
+    world.run("item")
+    aliases = [one for one in world.findings("unused_rule") if one[0].startswith("matching.")]
+    assert aliases == [("matching.mfr_name C.R. Bard", "nobody is called so")]
 
 
 # -- a same in spite of sizes --------------------------------------------------------------------------------
