@@ -350,7 +350,10 @@ class FeedContract(Model):
     )
     volume: Volume = Volume()
     reject_threshold: float = Field(
-        default=0.1, ge=0, le=1, description="a larger share of rejects refuses the delivery"
+        default=0.1,
+        ge=0,
+        le=1,
+        description="a larger share of rejects refuses the delivery; one row alone does so only at 0",
     )
     records: dict[Name, RecordContract]
 

@@ -19,6 +19,9 @@ from store.working import any_row, quote, sql
 
 #: Up to this many tombstones never refuse a delivery, unless they are all the rows there are.
 FEW_DELETES = 5
+#: Up to this many refused rows never refuse the others, unless no row is right or the contract lets none be refused: of
+#: ten lines one is more than a tenth at once, and says nothing about the other nine.
+FEW_REJECTS = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,8 @@ def _reject_guard(contract: FeedContract, counts: Counts) -> list[Guard]:
     share = contract.reject_threshold
     if counts.read == 0 and counts.unknown and share < 1:
         return [Guard("guard.reject_threshold", "nothing of the delivery could be read as rows")]
-    if counts.errors <= share * counts.read:
+    few = share > 0 and counts.errors <= FEW_REJECTS and counts.errors < counts.read
+    if few or counts.errors <= share * counts.read:
         return []
     return [
         Guard("guard.reject_threshold", f"{counts.errors} of {counts.read} rows are refused, more than {share:.0%}")

@@ -230,7 +230,7 @@ def test_a_violation_in_the_very_first_delivery_leaves_nothing(working: Working,
     assert current(working) == [("a", D(1), False)]
 
 
-BAD_Z = {"row_no": 3, "rule_id": "x", "key": "z"}
+BAD = [{"row_no": row_no, "rule_id": "x", "key": key} for row_no, key in ((2, "x"), (3, "z"), (4, "y"))]
 
 
 @pytest.mark.parametrize("loaded_before", [False, True])
@@ -238,7 +238,9 @@ BAD_Z = {"row_no": 3, "rule_id": "x", "key": "z"}
     ("options", "sent", "rule"),
     [
         ({"volume": {"min_rows": 4}}, Sent(rows(a=1, b=2, z=1), day(1)), "guard.min_rows"),
-        ({"reject_threshold": 0.3}, Sent(rows(a=1, z=0), day(1), rejects=[BAD_Z]), "guard.reject_threshold"),
+        ({"reject_threshold": 0.3}, Sent(rows(a=1, z=0, y=0), day(1), rejects=BAD[1:]), "guard.reject_threshold"),
+        ({"reject_threshold": 0.3}, Sent(rows(x=0), day(1), rejects=BAD[:1]), "guard.reject_threshold"),
+        ({"reject_threshold": 0}, Sent(rows(a=1, z=0, b=1), day(1), rejects=BAD[1:2]), "guard.reject_threshold"),
         ({}, Sent([], day(1), rejects=[{"row_no": 0, "rule_id": "x12.isa", "rows": 0}]), "guard.reject_threshold"),
         ({}, Sent(rows(a=1, z=1), day(1), pulled={"rows_declared": 3}), "totals.rows"),
         ({}, Sent(rows(a=1, z=1), day(1), pulled={"control_totals": {"qty": "3.0"}}), "totals.qty"),
@@ -673,13 +675,26 @@ def test_a_changed_key_gives_a_new_identity(working: Working, landing: Landing) 
     assert working.working_id != before
 
 
+@pytest.mark.parametrize("threshold", [0.1, 0.3])
+def test_one_bad_row_of_a_small_delivery_does_not_take_the_good_ones_with_it(
+    working: Working, landing: Landing, threshold: float
+) -> None:
+    """A stockroom receives three lines on a quiet day; one with an impossible date must not hide the other two."""
+    feed = contract("append", reject_threshold=threshold)
+    staged = deliver(working, landing, feed, Sent(rows(a=1, z=0, b=2), day(1), kind="append", rejects=BAD[1:2]))
+    assert staged.deliveries[-1].state == "applied"
+    assert current(working, "id, qty") == [("a", D(1)), ("b", D(2))]
+    assert rejected(working, "row_no, rule_id, state") == [(3, "x", "open")]
+
+
 def test_a_contract_fix_replays_the_quarantine(working: Working, landing: Landing) -> None:
-    bad = [{"row_no": 2, "rule_id": "type.decimal", "key": "a"}]
-    deliver(working, landing, contract(reject_threshold=0.1), Sent(rows(a=1, b=2), day(1), rejects=bad))
+    bad = [{"row_no": n, "rule_id": "type.decimal", "key": key} for n, key in ((2, "a"), (4, "c"))]
+    deliver(working, landing, contract(reject_threshold=0.1), Sent(rows(a=1, b=2, c=3), day(1), rejects=bad))
     assert current(working) == []
-    stage(working, landing, contract(reject_threshold=0.6))
+    stage(working, landing, contract(reject_threshold=0.7))
     assert current(working) == [("b", D(2), False)]
     assert rejected(working, "row_no, rule_id, state") == [
         (0, "guard.reject_threshold", "replayed"),
         (2, "type.decimal", "open"),
+        (4, "type.decimal", "open"),
     ]
