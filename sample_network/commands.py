@@ -83,13 +83,12 @@ def _total(measures: list[Measure], area: str, measure: str) -> int:
 
 
 def _fact_line(measures: list[Measure]) -> str:
-    n = {
-        name: f"{_total(measures, 'fact', name):,}"
-        for name in ("expected", "lost", "extra", "duplicated", "wrong_item", "wrong_qty", "wrong_amount")
-    }
+    faults = ("lost", "extra", "duplicated", "wrong_item", "wrong_qty", "wrong_amount", "unknown_item", "unknown_qty")
+    n = {name: f"{_total(measures, 'fact', name):,}" for name in ("expected", *faults)}
     return (
         f"facts       {n['expected']} expected: {n['lost']} lost, {n['extra']} extra, {n['duplicated']} duplicated; "
-        f"wrong: {n['wrong_item']} item, {n['wrong_qty']} quantity, {n['wrong_amount']} amount"
+        f"wrong: {n['wrong_item']} item, {n['wrong_qty']} quantity, {n['wrong_amount']} amount; "
+        f"not told: {n['unknown_item']} item, {n['unknown_qty']} quantity"
     )
 
 

@@ -99,7 +99,7 @@ WHERE NOT n.is_deleted_at_source;
 
 CREATE TEMP TABLE fact_result AS
 WITH counted AS (
-    SELECT table_name, source_system, source_key, count(*) AS times, any_value(item_id ORDER BY item_id) AS item_id,
+    SELECT table_name, source_system, source_key, count(*) AS times, any_value(item_id ORDER BY item_id) AS item_id, max(item_sk) AS item_sk,
         any_value(qty_base ORDER BY qty_base) AS qty_base, any_value(amount ORDER BY amount) AS amount
     FROM told_fact GROUP BY table_name, source_system, source_key
 ),
@@ -108,8 +108,11 @@ expected AS (SELECT * FROM truth.fact WHERE expected = 'published')
 
 SELECT coalesce(e.table_name, c.table_name) AS table_name, coalesce(e.source_system, c.source_system) AS source_system, coalesce(e.source_key, c.source_key) AS source_key,
     e.table_name IS NOT NULL AS is_expected, coalesce(c.times, 0) AS times,
-    coalesce(e.table_name IS NOT NULL AND c.item_id IS DISTINCT FROM e.item_id, FALSE) AS wrong_item,
-    coalesce(e.table_name IS NOT NULL AND e.qty_base IS NOT NULL AND c.qty_base IS DISTINCT FROM e.qty_base, FALSE) AS wrong_qty,
+    -- What the store does not say is unknown, and no wrong statement: nobody is given another item, or another number of them.
+    coalesce(e.table_name IS NOT NULL AND c.item_sk > 0 AND c.item_id IS DISTINCT FROM e.item_id, FALSE) AS wrong_item,
+    coalesce(e.item_id IS NOT NULL AND coalesce(c.item_sk, -2) < 0, FALSE) AS unknown_item,
+    coalesce(e.qty_base IS NOT NULL AND c.qty_base <> e.qty_base, FALSE) AS wrong_qty,
+    coalesce(e.qty_base IS NOT NULL AND c.qty_base IS NULL, FALSE) AS unknown_qty,
     coalesce(e.table_name IS NOT NULL AND e.amount IS NOT NULL AND c.amount IS DISTINCT FROM e.amount, FALSE) AS wrong_amount
 FROM expected AS e
 FULL JOIN counted AS c ON c.table_name = e.table_name AND c.source_system = e.source_system AND c.source_key = e.source_key;
@@ -152,7 +155,7 @@ SELECT d.kind, k.outcome, d.source_system, d.feed, d.file, d.line, d.source_key,
             EXISTS (SELECT 1 FROM store.ops.rejected_record AS r JOIN store.ops.delivery AS v USING (delivery_id)
                 WHERE r.rule_id = 'schema.unknown_column' AND v.source_system = d.source_system AND regexp_extract(v.name, '[^/]+$') = d.file)
         WHEN k.outcome IN ('tolerated', 'corrected') AND d.source_key IS NOT NULL THEN
-            NOT EXISTS (SELECT 1 FROM fact_result AS f WHERE f.source_system = d.source_system AND f.source_key = d.source_key AND f.is_expected AND (f.times <> 1 OR f.wrong_qty))
+            NOT EXISTS (SELECT 1 FROM fact_result AS f WHERE f.source_system = d.source_system AND f.source_key = d.source_key AND f.is_expected AND (f.times <> 1 OR f.wrong_qty OR f.unknown_qty))
             AND NOT EXISTS (SELECT 1 FROM refused AS r WHERE r.source_system = d.source_system AND r.file = d.file AND (r.line IS NULL OR r.line = d.line)
                 AND NOT EXISTS (SELECT 1 FROM condemned AS c WHERE c.source_system = d.source_system AND c.file = d.file AND (c.line IS NULL OR c.line = d.line)))
         WHEN k.outcome IN ('tolerated', 'corrected') THEN
@@ -188,8 +191,10 @@ SELECT 'fact', table_name, m.measure, CASE m.measure
     WHEN 'wrong_item' THEN count(*) FILTER (WHERE times > 0 AND wrong_item)
     WHEN 'wrong_qty' THEN count(*) FILTER (WHERE times > 0 AND wrong_qty)
     WHEN 'wrong_amount' THEN count(*) FILTER (WHERE times > 0 AND wrong_amount)
-    ELSE count(*) FILTER (WHERE is_expected AND times = 1 AND NOT wrong_item AND NOT wrong_qty AND NOT wrong_amount) / CAST(greatest(1, count(*)) AS DOUBLE) END
-FROM fact_result CROSS JOIN (VALUES ('expected'), ('lost'), ('extra'), ('duplicated'), ('wrong_item'), ('wrong_qty'), ('wrong_amount'), ('share_right')) AS m (measure)
+    WHEN 'unknown_item' THEN count(*) FILTER (WHERE times > 0 AND unknown_item)
+    WHEN 'unknown_qty' THEN count(*) FILTER (WHERE times > 0 AND unknown_qty)
+    ELSE count(*) FILTER (WHERE is_expected AND times = 1 AND NOT (wrong_item OR wrong_qty OR wrong_amount OR unknown_item OR unknown_qty)) / CAST(greatest(1, count(*)) AS DOUBLE) END
+FROM fact_result CROSS JOIN (VALUES ('expected'), ('lost'), ('extra'), ('duplicated'), ('wrong_item'), ('wrong_qty'), ('wrong_amount'), ('unknown_item'), ('unknown_qty'), ('share_right')) AS m (measure)
 GROUP BY table_name, m.measure
 UNION ALL
 SELECT 'defect', kind, m.measure, CASE m.measure

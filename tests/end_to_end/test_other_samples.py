@@ -62,8 +62,8 @@ def test_identity_attributes_and_refusals_reach_their_bars(figures: dict[str, fl
     assert missed == {}
 
 
-def test_no_fact_is_lost_and_none_counts_twice(figures: dict[str, float | None]) -> None:
-    faults = ("lost", "extra", "duplicated", "wrong_amount")
+def test_no_fact_is_lost_counts_twice_or_has_a_wrong_number(figures: dict[str, float | None]) -> None:
+    faults = ("lost", "extra", "duplicated", "wrong_qty", "wrong_amount")
     found = {key: value for key, value in figures.items() if key.startswith("fact.") and key.endswith(faults)}
     assert len(found) == 7 * len(faults)
     assert {key: value for key, value in found.items() if value} == {}

@@ -459,6 +459,12 @@ def figures(store: Path, made: Path) -> dict[str, float | None]:
     return {m.key: m.value for m in score(store, made / "truth.duckdb")}
 
 
+FAULTS = (
+    *("lost", "extra", "duplicated"),
+    *("wrong_item", "wrong_qty", "wrong_amount", "unknown_item", "unknown_qty"),
+)
+
+
 def test_a_perfect_store_scores_one(perfect: Path, made: Path) -> None:
     have = figures(perfect, made)
     for domain in ("item", "supplier", "location"):
@@ -470,7 +476,7 @@ def test_a_perfect_store_scores_one(perfect: Path, made: Path) -> None:
     for table in tables:
         assert have[f"fact.{table}.share_right"] == 1
         assert have[f"fact.{table}.expected"]
-        for fault in ("lost", "extra", "duplicated", "wrong_item", "wrong_qty", "wrong_amount"):
+        for fault in FAULTS:
             assert have[f"fact.{table}.{fault}"] == 0
     assert {v for k, v in have.items() if k.startswith("defect.") and k.endswith(".missed")} == {0}
     assert have["defect.all.false_alarms"] == 0
@@ -487,6 +493,23 @@ DAMAGE = {
     },
     "UPDATE conformed.fact_stock_snapshot SET on_hand = on_hand + 1 WHERE _source_key = "
     "(SELECT min(_source_key) FROM conformed.fact_stock_snapshot)": {"fact.fact_stock_snapshot.wrong_qty": 1},
+    # A quantity that nobody can convert is not published as a number: that is no wrong number.
+    "UPDATE conformed.fact_po_ack SET qty_base = NULL WHERE _source_key = "
+    "(SELECT min(_source_key) FROM conformed.fact_po_ack)": {
+        "fact.fact_po_ack.unknown_qty": 1,
+        "fact.fact_po_ack.wrong_qty": 0,
+    },
+    # Nor is an item that nothing says a wrong item.
+    "UPDATE conformed.fact_asn_line SET item_sk = -2 WHERE _source_key = "
+    "(SELECT min(_source_key) FROM conformed.fact_asn_line)": {
+        "fact.fact_asn_line.unknown_item": 1,
+        "fact.fact_asn_line.wrong_item": 0,
+    },
+    "UPDATE conformed.fact_asn_line SET item_sk = (SELECT max(item_sk) FROM conformed.fact_asn_line) WHERE "
+    "_source_key = (SELECT min(_source_key) FROM conformed.fact_asn_line)": {
+        "fact.fact_asn_line.unknown_item": 0,
+        "fact.fact_asn_line.wrong_item": 1,
+    },
     "UPDATE conformed.fact_invoice_line SET ext_amount = ext_amount + 1 WHERE _source_key = "
     "(SELECT min(_source_key) FROM conformed.fact_invoice_line)": {"fact.fact_invoice_line.wrong_amount": 1},
     "INSERT INTO conformed.fact_po_line SELECT * REPLACE ('made up' AS _source_key) FROM conformed.fact_po_line "
