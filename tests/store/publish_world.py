@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from expectations.promise import TablePromise, load_promises
+from mastering.packs import register_functions
 from store.candidate import Candidate, Publication, TableBuilt
 from store.publish import Publisher
 from store.working import Working, quote
@@ -54,6 +55,7 @@ class World:
         self.home = home
         self.working = Working.open(home / "working.duckdb", threads=2)
         self.con = self.working.con
+        register_functions(self.con)
         self._create()
 
     def _create(self) -> None:
