@@ -1,7 +1,8 @@
-"""Findings and the review queue as they are published, with what depends on facts: worth, and keys of no record.
+"""Findings and the review queue as they are published, with what depends on facts.
 
 Here: `ops.review` and `ops.master_finding` of the working database, from what mastering found and from the facts of the
-candidate that is being built. Not here: finding anything in master data (`mastering.findings`), publishing.
+candidate that is being built: keys of no record, quantities that nobody can convert. Not here: finding anything in
+master data (`mastering.findings`), publishing.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from expectations.promise import TablePromise
 from store.candidate import CATALOG
-from store.working import Working, literal, quote
+from store.working import Working, literal, quote, sql
 
 _REVIEW = """
 CREATE OR REPLACE TABLE ops.review AS
@@ -79,7 +80,8 @@ def write_queue(working: Working, promises: Mapping[str, TablePromise], also: Se
     unmapped = [_unmapped(fact, prefix, domain) for fact in facts for prefix, domain in _references(fact)]
     con = working.con
     con.execute(_REVIEW.format(ordered="\n    UNION ALL\n".join(parts) or empty))
-    con.execute(_FINDING.format(unmapped="".join([*unmapped, *map(_FURTHER.format, also)])))
+    further = [*(query for fact in facts for query in _unconverted(fact)), *also]
+    con.execute(_FINDING.format(unmapped="".join([*unmapped, *map(_FURTHER.format, further)])))
 
 
 def _domains(promise: TablePromise, wanted: Sequence[str]) -> list[str]:
@@ -111,3 +113,18 @@ def _unmapped(promise: TablePromise, stem: str, domain: str) -> str:
         table_name=literal(promise.table),
         table=quote(CATALOG, "conformed", promise.table),
     )
+
+
+def _unconverted(promise: TablePromise) -> list[str]:
+    """The query for quantities without conversion, of a table that converts any. Its first column in a unit that is a
+    column itself is the quantity; others of the row are converted, or not, as this one is.
+    """
+    if "uom_conv_status" not in promise.column_names:
+        return []
+    quantity, unit = next((one.name, one.unit) for one in promise.columns if one.unit in promise.column_names)
+    table = quote(CATALOG, "conformed", promise.table)
+    return [
+        sql("review/unconverted").format(
+            table=table, table_name=literal(promise.table), quantity=quote(quantity), unit=quote(str(unit))
+        )
+    ]
