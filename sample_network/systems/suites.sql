@@ -29,7 +29,8 @@ ORDER BY d.day, item_no
 -- A row per pack level; packs are published two weeks before they come, so that no file knows less than the orders of its week.
 WITH published AS (
     SELECT d.day AS file_day, k.item_no, k.uom, k.qty, k.gtin, k.from_day, CASE WHEN k.to_day <= d.day + 14 THEN k.to_day END AS to_day, c.gtin AS child_gtin,
-        i.entity_id, i.description, i.part_no, i.unspsc8, s.gln, s.first_name, CASE WHEN k.uom = 'EA' THEN i.ndc END AS ndc, i.variant
+        i.entity_id, i.description, i.part_no, i.unspsc8, s.gln, s.first_name, CASE WHEN k.uom = 'EA' THEN i.ndc END AS ndc, i.variant,
+        i.item_no - i.variant + (i.variant + 1) % 6 AS next_strength
     FROM range(0, CAST(getvariable('horizon') AS INTEGER), 7) AS d (day)
     JOIN item_pack AS k ON k.from_day <= d.day + 14
     JOIN item AS i USING (item_no)
@@ -39,7 +40,10 @@ WITH published AS (
 ),
 
 flagged AS (
-    SELECT *, ndc IS NOT NULL AND ndc_missing(item_no) AS no_ndc, ndc IS NOT NULL AND ndc_wrong(item_no) AND NOT ndc_missing(item_no) AS other_ndc FROM published
+    -- The NDC of the next strength is given only where that one has it too: else nobody could find that it is wrong.
+    SELECT *, ndc IS NOT NULL AND ndc_missing(item_no) AS no_ndc,
+        ndc IS NOT NULL AND ndc_wrong(item_no) AND NOT ndc_missing(item_no) AND NOT ndc_missing(next_strength) AND NOT ndc_wrong(next_strength) AS other_ndc
+    FROM published
 )
 
 SELECT -1 AS facility_no, CAST(file_day AS INTEGER) AS day, -1 AS minute, gtin AS source_key,

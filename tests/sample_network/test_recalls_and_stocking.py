@@ -14,6 +14,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from sample_network.build import build
+from sample_network.model.plan import Plan
 from sample_network.systems.business import HEADERS
 from tests.feeds import packs
 
@@ -289,6 +291,18 @@ def test_ndcs_of_the_supplier_catalogue(months: Path, months_truth: duckdb.DuckD
     assert {r["unspsc"][:2] for r in drugs} == {"51"}
     assert sum(not r["ndc"] for r in drugs) == listed["ndc_missing"] > 0
     assert 0 < sum(n - 1 for n in ndcs.values()) <= listed["ndc_wrong"]
+
+
+def test_a_wrong_ndc_is_one_that_another_row_contradicts(tmp_path: Path) -> None:
+    """Nobody can find that an NDC is that of the next strength where the catalogue states none there, or another."""
+    build(tmp_path / "made", Plan(seed=57, facilities=1, days=1))
+    rows = rows_of(tmp_path / "made" / "gs1_catalogue", "trade_items_????????.csv")
+    stated = {r["gtin"]: r["ndc"] for r in rows if r["unit_descriptor"] == "BASE_UNIT_OR_EACH" and r["ndc"]}
+    times = Counter(stated.values())
+    with duckdb.connect(str(tmp_path / "made" / "truth.duckdb"), read_only=True) as con:
+        wrong = {key for (key,) in con.sql("SELECT source_key FROM defect WHERE kind = 'ndc_wrong'").fetchall()}
+    assert wrong
+    assert {gtin: stated[gtin] for gtin in wrong if times[stated[gtin]] < 2} == {}
 
 
 def test_packs_are_in_the_catalogue_before_they_come(months: Path) -> None:
