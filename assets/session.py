@@ -43,9 +43,10 @@ from mastering.engine import MasterOutcome, master_domain
 from mastering.ledger import Ledger as IdLedger
 from mastering.packs import register_functions
 from mastering.rules import DomainRules, load_domains
+from mastering.staleness import Heard
 from store.candidate import Candidate, Publication
 from store.control import GENESIS, Control, Decision, Ledger
-from store.intake import Intake, Site, load_shapes
+from store.intake import Intake, Site, load_shapes, newest_as_of
 from store.landing import Landing
 from store.lookups import findings_sql
 from store.mappings import mapping_findings
@@ -414,6 +415,7 @@ class SyncSession:
             secret_key=home_secret(self.settings.home),
             anew=anew,
             rulings=rulings,
+            hear=lambda: Heard(newest_as_of(con), self.intake.confirmed(con, domain)),
         )
         if outcome.vanished:
             self._renew_identity(domain)

@@ -23,6 +23,16 @@ from mastering.rules import DomainRules
 from mastering.schema import names_of, prepare
 from mastering.sources import known_sources, write_sources
 from mastering.sqlfile import Connection, quoted, scalar
+from mastering.staleness import (
+    Hear,
+    Heard,
+    age_limits,
+    forget_temporary,
+    limits_turn,
+    look_again,
+    never_heard,
+    remember,
+)
 from mastering.statements import IntakeSql, Stated, update_statements
 from mastering.stewardship import forget_decisions, note_decisions, spread_decisions
 from mastering.survivorship import rule_dates, update_golden
@@ -81,6 +91,7 @@ def master_domain(
     secret_key: bytes | None = None,
     anew: bool = False,
     rulings: Sequence[Ruling] = (),
+    hear: Hear | None = None,
 ) -> MasterOutcome:
     """Bring one domain up to its intake.
 
@@ -90,7 +101,8 @@ def master_domain(
     its own system. `secret_key`: key of this home for hashing secret identifiers, unless the
     environment has CONCORD_TAX_KEY. `anew`: rows that the domain was made from may have vanished without a trace, or
     others be supplied now; `change_points` are then all there are. `rulings`: the decisions in force on this domain,
-    all of them at each call; only what differs from last time costs anything. Raises ConfigurationError where the
+    all of them at each call; only what differs from last time costs anything. `hear`: what the sources confirmed, asked
+    only where the rules have a `max_age_hours`; without it no such limit passes. Raises ConfigurationError where the
     intake lacks a column or the key is needed.
     """
     prepare(con, rules)
@@ -99,7 +111,9 @@ def master_domain(
     rules_hash = _rules_hash(rules, source_systems or {}, key, intake_sql(None))
     before = _state(con, rules)
     decided = note_decisions(con, rules, rulings, change_seq=change_seq)
-    idle = before is not None and not (anew or change_points or decided)
+    heard = (hear() if hear else Heard(None)) if age_limits(rules) else None
+    aged = heard is not None and limits_turn(con, rules, heard)
+    idle = before is not None and not (anew or change_points or decided or aged)
     if before is not None and idle and _stands(con, rules, before, rules_hash, now):
         return _unchanged(con, rules)
     from_scratch = before is not None and (anew or before[0] != rules_hash)
@@ -119,17 +133,23 @@ def master_domain(
     everything = before is None or from_scratch
     identified = update_identity(con, rules, ledger, change_seq=change_seq, everything=everything)
     horizon = now if before is None else max(now, before[1])
-    due = everything or (before is not None and _rules_turn(rules, before[1], horizon))
+    unheard = heard is not None and never_heard(con, rules)
+    due = everything or unheard or (before is not None and _rules_turn(rules, before[1], horizon))
     _golden_to_recompute(con, rules, everything=due)
-    changed_golden = update_golden(con, rules, systems, change_seq=change_seq, horizon=horizon)
+    if aged:
+        look_again(con, rules)
+    changed_golden = update_golden(con, rules, systems, change_seq=change_seq, horizon=horizon, heard=heard)
+    if heard is not None:
+        remember(con, rules, heard)
     outcome = _outcome(con, rules, stated, identified, changed_golden)
-    if outcome.reached or outcome.changed_golden or due or decided:
+    if outcome.reached or outcome.changed_golden or due or decided or aged:
         outcome = _finish(con, rules, outcome, systems, rules_hash, horizon, change_seq)
     elif _others_moved(con, rules):
         # That has been looked at: it is not news the next time.
         con.execute("UPDATE master.state SET change_seq = ? WHERE domain = ?", [change_seq, rules.domain])
     for name in ("m_changed", "m_moved", "i_source"):
         con.execute(f"DROP TABLE IF EXISTS {name}")
+    forget_temporary(con)
     forget_decisions(con)
     return replace(outcome, decided=decided)
 
@@ -258,6 +278,7 @@ def _unchanged(con: Connection, rules: DomainRules) -> MasterOutcome:
     con.execute("CREATE OR REPLACE TEMP TABLE m_changed (source_system VARCHAR, source_key VARCHAR)")
     outcome = _outcome(con, rules, Stated(0, 0), Identified(0, 0, 0, 0), 0)
     con.execute("DROP TABLE m_changed")
+    forget_temporary(con)
     forget_decisions(con)
     return outcome
 

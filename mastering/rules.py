@@ -85,7 +85,7 @@ class SystemOfRecord(Model):
 
     `systems` (feed packs) or `sources` (installed systems), in order of precedence. `from` / `to`: first day
     and the day after the last, at 00:00 UTC. `scope`: applies only to golden records with these attribute
-    values. `max_age_hours`: a value first seen longer ago than this, at a change of the golden record, is passed over.
+    values. `max_age_hours`: a value that its source last confirmed so long ago, or longer, is passed over.
     """
 
     systems: tuple[Name, ...] = ()

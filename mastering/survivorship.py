@@ -21,6 +21,7 @@ from mastering.rules import DomainRules, SystemOfRecord
 from mastering.schema import names_of
 from mastering.sources import seniority
 from mastering.sqlfile import Connection, keep, literal, quoted, run, scalar
+from mastering.staleness import Heard, find_fresh
 
 _STAMP = pa.timestamp("us", "UTC")
 _RULE = pa.schema(
@@ -39,7 +40,12 @@ _RULE = pa.schema(
 )
 _TABLES = (
     "v_golden v_member v_version v_dead v_attribute v_statement v_rule v_rule_text v_cut v_pass v_span v_candidate"
-    " v_ballot v_won v_log v_reference v_point v_cell v_golden_new"
+    " v_fresh v_ballot v_won v_log v_reference v_point v_cell v_golden_new"
+)
+
+_NOTHING_FRESH = (
+    "CREATE OR REPLACE TEMP TABLE v_fresh"
+    " (said BIGINT, max_age_hours BIGINT, fresh_from TIMESTAMPTZ, fresh_to TIMESTAMPTZ)"
 )
 
 
@@ -157,11 +163,17 @@ def _first_of_each_source(rows: Sequence[RuleRow]) -> list[RuleRow]:
 
 
 def update_golden(
-    con: Connection, rules: DomainRules, systems: Mapping[str, str], *, change_seq: int, horizon: datetime
+    con: Connection,
+    rules: DomainRules,
+    systems: Mapping[str, str],
+    *,
+    change_seq: int,
+    horizon: datetime,
+    heard: Heard | None,
 ) -> int:
     """Recompute survivorship and golden versions of the ids in the table `v_golden` (sk). Returns how many changed.
 
-    Rule dates after `horizon` do not count yet.
+    Rule dates after `horizon` do not count yet. `heard`: None where no value has a limit.
     """
     if not scalar(con, "SELECT count(*) FROM v_golden"):
         return 0
@@ -175,6 +187,9 @@ def update_golden(
         run(con, "survivorship.obituaries", names, values | deleted)
     for step in ("overrides", "override_rules"):
         run(con, f"survivorship.{step}", names, values)
+    con.execute(_NOTHING_FRESH)
+    if heard is not None:
+        find_fresh(con, rules, heard.as_of)
     _decide(con, rules, names, values)
     _assemble(con, rules, names, values)
     changed = _store(con, rules, names, values)
@@ -224,12 +239,10 @@ def _decide(con: Connection, rules: DomainRules, names: Mapping[str, str], value
     for attributes in (scopes, others):
         if not attributes:
             continue
-        con.execute("CREATE OR REPLACE TEMP TABLE v_pass (attribute_no BIGINT, has_limit BOOLEAN, has_scope BOOLEAN)")
+        con.execute("CREATE OR REPLACE TEMP TABLE v_pass (attribute_no BIGINT, has_scope BOOLEAN)")
         for name in attributes:
-            entries = rules.entries(name)
-            has_limit = any(entry.max_age_hours for entry in entries)
-            has_scope = any(entry.scope for entry in entries)
-            con.execute("INSERT INTO v_pass VALUES (?, ?, ?)", [rules.survivable.index(name), has_limit, has_scope])
+            has_scope = any(entry.scope for entry in rules.entries(name))
+            con.execute("INSERT INTO v_pass VALUES (?, ?)", [rules.survivable.index(name), has_scope])
         candidates = ("candidates", "candidates_on_condition", "candidates_of_decisions")
         for step in ("spans", *candidates, "ballots", "won", "log"):
             run(con, f"survivorship.{step}", names, values)

@@ -24,7 +24,7 @@ from connectors.contract import Constant, FeedContract, Model, Supplies
 from connectors.errors import ConfigurationError
 from connectors.yaml_file import load_yaml
 from store.feed_tables import CLOSING_COLUMNS, FeedTable, ensure_tables, feed_tables
-from store.working import literal, quote
+from store.working import literal, quote, sql
 
 #: Columns that every intake view has beside its own, with their types.
 META_COLUMNS: Mapping[str, str] = {
@@ -273,6 +273,22 @@ class Intake:
             f"SELECT DISTINCT moment FROM ({' UNION ALL '.join(queries)}) ORDER BY moment", {"since": since_seq}
         ).fetchall()
         return [row[0] for row in rows]
+
+    def confirmed(self, con: duckdb.DuckDBPyConnection, shape: str) -> list[tuple[str, datetime, datetime]]:
+        """(source, since, confirmed): from `since` on all that the source says of the shape is known to be what it said
+        at `confirmed`, because every feed that supplies it has delivered everything (a snapshot) since then.
+
+        What a snapshot refuses of a row that stands is in quarantine; it counts as confirmed with the others.
+        """
+        feeds = [".".join(feed) for feed in self.depends_on(shape)]
+        return con.execute(sql("confirmed"), {"feeds": feeds}).fetchall()
+
+
+def newest_as_of(con: duckdb.DuckDBPyConnection) -> datetime | None:
+    """The newest moment that the data is of: the as-of of the newest delivery that was taken, of whatever feed."""
+    query = "SELECT max(as_of_ts) FROM ops.delivery WHERE state <> 'quarantined'"
+    newest: list[datetime | None] = [row[0] for row in con.execute(query).fetchall()]
+    return newest[0]
 
 
 def _changes(table: FeedTable) -> tuple[str, ...]:

@@ -186,6 +186,30 @@ CREATE TABLE IF NOT EXISTS master.state (
     change_seq BIGINT NOT NULL
 )
 
+-- :heard
+-- The newest moment of the data that the limits of a domain were held against.
+CREATE TABLE IF NOT EXISTS master.heard (domain VARCHAR NOT NULL, as_of TIMESTAMPTZ)
+
+-- :confirmed_run
+-- When a source was confirmed as a whole within a limit; `ended`: NULL while it is.
+CREATE TABLE IF NOT EXISTS master.confirmed_run (
+    domain VARCHAR NOT NULL,
+    source_system VARCHAR NOT NULL,
+    max_age_hours BIGINT NOT NULL,
+    begins TIMESTAMPTZ NOT NULL,
+    ended TIMESTAMPTZ
+)
+
+-- :limit_due
+-- When the limits of what records say pass, unless they say it again.
+CREATE TABLE IF NOT EXISTS master.limit_due (
+    domain VARCHAR NOT NULL,
+    sk BIGINT NOT NULL,
+    source_system VARCHAR NOT NULL,
+    max_age_hours BIGINT NOT NULL,
+    due_at TIMESTAMPTZ NOT NULL
+)
+
 -- :xref
 CREATE TABLE IF NOT EXISTS <xref> (
     source_system VARCHAR NOT NULL,

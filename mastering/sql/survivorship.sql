@@ -75,7 +75,8 @@ SELECT
     CASE WHEN d.sk IS NULL THEN s.valid_to ELSE d.back END AS valid_to,
     FALSE AS is_obituary,
     CAST(NULL AS BIGINT) AS decision_id,
-    CASE WHEN a.is_of_record THEN coalesce(j.junior, 0) ELSE 0 END AS junior
+    CASE WHEN a.is_of_record THEN coalesce(j.junior, 0) ELSE 0 END AS junior,
+    s.valid_to AS said_to
 FROM master.statement AS s
 INNER JOIN v_member AS m ON s.source_system = m.source_system AND s.source_key = m.source_key
 INNER JOIN v_attribute AS a ON s.attribute = a.stated
@@ -101,7 +102,8 @@ SELECT
     d.back,
     TRUE,
     NULL,
-    0
+    0,
+    NULL
 FROM v_dead AS d
 INNER JOIN v_version AS v ON d.sk = v.sk AND d.died = v.valid_from AND NOT v.is_live
 INNER JOIN i_source AS y ON v.source_system = y.source_system
@@ -125,7 +127,8 @@ SELECT
     NULL,
     FALSE,
     o.decision_id,
-    0
+    0,
+    NULL
 FROM i_override AS o
 INNER JOIN <xref> AS x ON o.source_system = x.source_system AND o.source_key = x.source_key AND x.valid_to IS NULL
 INNER JOIN v_attribute AS a ON o.attribute = a.stated
@@ -140,15 +143,15 @@ FROM i_override
 -- The intervals of a slot within which neither what is said nor who is asked changes.
 CREATE OR REPLACE TEMP TABLE v_span AS
 WITH said AS (
-    SELECT s.sk, s.slot, s.valid_from, s.valid_to, p.attribute_no, p.has_limit, p.has_scope
+    SELECT s.rowid AS said, s.sk, s.slot, s.valid_from, s.valid_to, p.attribute_no, p.has_scope
     FROM v_statement AS s
     INNER JOIN v_pass AS p ON s.attribute_no = p.attribute_no
 ),
 
 spoken AS (
-    SELECT sk, slot, attribute_no, has_limit, has_scope, min(valid_from) AS first_said
+    SELECT sk, slot, attribute_no, has_scope, min(valid_from) AS first_said
     FROM said
-    GROUP BY sk, slot, attribute_no, has_limit, has_scope
+    GROUP BY sk, slot, attribute_no, has_scope
 ),
 
 point AS (
@@ -161,10 +164,15 @@ point AS (
     FROM spoken AS f
     INNER JOIN v_cut AS c ON f.attribute_no = c.attribute_no AND f.first_said < c.instant
     UNION
-    -- Any change of the golden record is a moment at which an attribute with a staleness limit is looked at again.
-    SELECT f.slot, s.valid_from
-    FROM (SELECT * FROM spoken WHERE has_limit) AS f
-    INNER JOIN v_statement AS s ON f.sk = s.sk AND f.first_said < s.valid_from
+    -- Moments at which the limit of a value passes, or it is confirmed again.
+    SELECT s.slot, f.fresh_from
+    FROM said AS s
+    INNER JOIN v_fresh AS f ON s.said = f.said
+    UNION
+    SELECT s.slot, f.fresh_to
+    FROM said AS s
+    INNER JOIN v_fresh AS f ON s.said = f.said
+    WHERE f.fresh_to IS NOT NULL
     UNION
     -- Changes of an attribute that scopes this one.
     SELECT f.slot, w.instant
@@ -229,10 +237,15 @@ LEFT JOIN v_log AS w
         AND r.scope_value = w.value
         AND w.valid_from <= p.instant
         AND (w.valid_to IS NULL OR w.valid_to > p.instant)
+LEFT JOIN v_fresh AS f
+    ON s.rowid = f.said
+        AND r.max_age_hours = f.max_age_hours
+        AND f.fresh_from <= p.instant
+        AND (f.fresh_to IS NULL OR f.fresh_to > p.instant)
 WHERE
     r.is_conditional
     AND (r.scope_attribute IS NULL OR w.sk IS NOT NULL)
-    AND (r.max_age_hours IS NULL OR p.instant <= s.valid_from + to_hours(r.max_age_hours))
+    AND (r.max_age_hours IS NULL OR f.said IS NOT NULL)
 QUALIFY row_number() OVER (PARTITION BY p.slot, p.instant, s.rowid ORDER BY r.place) = 1
 
 -- :candidates_of_decisions

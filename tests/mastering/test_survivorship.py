@@ -137,18 +137,6 @@ def test_a_source_may_be_named_instead_of_its_system() -> None:
     assert world.golden("item", "description") == [(1, None, "South")]
 
 
-def test_a_stale_value_is_passed_over_at_the_next_change() -> None:
-    rules = with_rules(
-        "item", attributes={"status": [{"systems": ["legacy_erp"], "max_age_hours": 48}, {"systems": ["inventory"]}]}
-    )
-    world = World(rules=rules).say("item", "erp", "1", day(1), status="active", **SAME)
-    world.say("item", "north", "a", day(1), status="blocked", **SAME)
-    world.say("item", "north", "a", day(3), status="blocked", description="looked at on day 3", **SAME)
-    world.say("item", "north", "a", day(4), status="blocked", description="looked at on day 4", **SAME)
-    world.run("item")
-    assert world.golden("item", "status") == [(1, 4, "active"), (4, None, "blocked")]
-
-
 # -- ties ------------------------------------------------------------------------------------------------
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from mastering.decisions import Ruling
 from mastering.engine import MasterOutcome, master_domain
 from mastering.rules import DomainRules, load_domains
 from mastering.sqlfile import quoted
+from mastering.staleness import Heard
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOMAINS = load_domains(ROOT / "mastering" / "domains")
@@ -115,6 +116,9 @@ class World:
         self.decisions = 0
         self.history: dict[str, dict[tuple[str, str], dict[datetime, Says]]] = {name: {} for name in self.rules}
         self.pending: dict[str, set[datetime]] = {name: set() for name in self.rules}
+        self.whole: dict[str, set[datetime]] = {}
+        self.silent_until: datetime | None = None
+        self.hear: Callable[[], Heard] = self.heard
 
     def say(self, domain: str, source: str, key: str, at: datetime = DAY_ONE, /, **values: str | None) -> World:
         """The source has this row from `at` on."""
@@ -124,6 +128,23 @@ class World:
     def delete(self, domain: str, source: str, key: str, at: datetime) -> World:
         """The source deletes the record at `at`."""
         return self._note(domain, source, key, at, None)
+
+    def confirm(self, source: str, *at: datetime) -> World:
+        """The source delivers all that it has at these moments, and nothing of it is new."""
+        self.whole.setdefault(source, set()).update(at)
+        return self
+
+    def wait(self, until: datetime) -> World:
+        """Somebody who says nothing of these domains delivers: the data is of that moment by now."""
+        self.silent_until = until
+        return self
+
+    def heard(self) -> Heard:
+        """What the sources confirmed by now."""
+        said = [at for keys in self.history.values() for versions in keys.values() for at in versions]
+        confirmed = [(source, at, at) for source, moments in sorted(self.whole.items()) for at in sorted(moments)]
+        newest = [*said, *(at for _, at, _ in confirmed), *([self.silent_until] if self.silent_until else [])]
+        return Heard(max(newest, default=None), confirmed)
 
     def decide(
         self,
@@ -175,6 +196,7 @@ class World:
                 source_systems=self.systems,
                 secret_key=self.secret_key,
                 rulings=self.rulings.get(domain, ()),
+                hear=self.hear,
             )
         self.con.commit()
         return outcomes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ import pytest
 
 from connectors.contract import FeedContract
 from connectors.errors import ConfigurationError
-from store.intake import Intake, Site, load_shapes
+from connectors.interface import FeedState
+from store.intake import Intake, Site, load_shapes, newest_as_of
 from store.landing import Landing
 from store.working import Working
-from tests.store.fakes import Sent, contract, day, land, stage
+from tests.store.fakes import FakeConnector, Sent, contract, day, land, stage
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPE = """
@@ -121,6 +123,38 @@ def test_every_view_has_the_columns_and_types_of_its_shape(working: Working, sha
         types = {row[0]: row[1].replace("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ") for row in described}
         assert types == shapes[name].all_columns
         assert working.con.execute(f"SELECT count(*) FROM intake.{name}").fetchall() == [(0,)]
+
+
+def test_what_a_source_delivers_as_a_whole_confirms_all_of_it(
+    working: Working, landing: Landing, shapes: Any, tmp_path: Path
+) -> None:
+    """Also where nothing of it is new; not what was refused, and nothing that only tells of changes."""
+    feed = contract(supplies=SUPPLIES)
+    intake = Intake(shapes, network(feed), packs(tmp_path))
+    row, keyless = {"id": "a", "qty": 1}, {"row_no": 3, "rule_id": "bad", "reason": "bad"}
+    land(landing, feed, Sent([row, {"id": "b", "qty": 2}], day(1)))
+    land(landing, feed, Sent([row, {"id": "b", "qty": 2}], day(2)))
+    land(landing, feed, Sent([row, {"id": "c"}], day(3), rejects=[keyless]))
+    land(landing, feed, Sent([row], day(4), violation="unreadable"))
+    land(landing, feed, Sent([row], day(5), kind="incremental"))
+    stage(working, landing, feed)
+    assert intake.confirmed(working.con, "balance") == [("erp", day(1), day(1)), ("erp", day(2), day(2))]
+    assert intake.confirmed(working.con, "item") == []
+    assert newest_as_of(working.con) == day(5)
+
+
+def test_what_two_feeds_supply_is_confirmed_as_of_the_older_one(
+    working: Working, landing: Landing, shapes: Any, tmp_path: Path
+) -> None:
+    stock, more = contract(), contract("snapshot", {"id": "VARCHAR", "note": "VARCHAR"}, feed="other")
+    intake = Intake(shapes, network(stock, more), packs(tmp_path, balance=PACK))
+    for number in (1, 4):
+        land(landing, stock, Sent([{"id": "a", "qty": number}], day(number)))
+    stage(working, landing, stock)
+    sent = Sent([{"id": "a", "note": "x"}], day(2))
+    landing.pull(FakeConnector(more, sent), replace(sent.offer, feed="other"), FeedState())
+    stage(working, landing, more)
+    assert intake.confirmed(working.con, "balance") == [("erp", day(2), day(1)), ("erp", day(4), day(2))]
 
 
 DAYS = """
