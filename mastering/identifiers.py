@@ -156,7 +156,7 @@ def _hyphened_ndc(parts: list[str], on: date | None) -> tuple[str, str | None]:
     if not forms:
         return "", "not an NDC layout (4-4-2, 5-3-2, 5-4-1 or 5-4-2; 6-3-2, 6-4-1 or 6-4-2 with a labeler of six)"
     if on is not None and not any(one.in_force(on) for one in forms):
-        return "", f"the layout {'-'.join(map(str, sizes))} is not in force on {on}"
+        return "", f"the layout {'-'.join(map(str, sizes))} was not in force when it was written"
     return _same_package("".join(part.zfill(size) for part, size in zip(parts, (6, 4, 2), strict=True))), None
 
 
@@ -270,3 +270,18 @@ SCHEMES: dict[str, Normaliser] = {
     "party": party,
     "scoped_part": scoped_part,
 }
+
+#: Schemes whose forms depend on the day on which a value was written.
+_DATED: dict[str, Callable[[str, date | None], Verdict]] = {"ndc": ndc}
+
+
+def form_days(scheme: str) -> list[date]:
+    """Days on which a form of the scheme begins or ends, ascending; between two of them a text means the same."""
+    if scheme not in _DATED:
+        return []
+    return sorted({day for one in ndc_forms() for day in (one.first, one.end) if day is not None})
+
+
+def normalised(scheme: str, raw: str, on: date | None) -> Verdict:
+    """The verdict on a text that was written on a day, where the scheme's forms depend on that."""
+    return _DATED[scheme](raw, on) if scheme in _DATED else SCHEMES[scheme](raw)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import pyarrow as pa
 
 from connectors.errors import ConfigurationError
-from mastering.identifiers import SCHEMES, Verdict, keyed_hash
+from mastering.identifiers import Verdict, form_days, keyed_hash, normalised
 from mastering.replace import replace_rows
 from mastering.rules import DomainRules, Identifier
 from mastering.sqlfile import Connection, arrow, keep, literal, quoted, run
@@ -23,7 +23,10 @@ IntakeSql = Callable[[datetime | None], str]
 
 KEY = ("source_system", "source_key")
 _TEMPORARY = ("s_current", "s_wide", "s_key", "s_record", "s_raw", "s_normalised", "s_value", "s_statement")
-_NORMALISED = pa.schema([(name, pa.string()) for name in ("attribute", "raw", "value", "stored_raw", "fault")])
+_NORMALISED = pa.schema(
+    [("attribute", pa.string()), ("raw", pa.string()), ("era", pa.date32())]
+    + [(name, pa.string()) for name in ("value", "stored_raw", "fault")]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +102,24 @@ def _names(rules: DomainRules) -> dict[str, str]:
         "now_columns": ", ".join(f"now.{column}" for column in columns),
         "hash_inputs": ", ".join(f"{t} || $secret_key" if c in secrets else t for c, t in texts.items()),
         "identifier_names": ", ".join(literal(name) for name in rules.identifiers) or "NULL",
+        "era": _era(rules),
         "attribute_value": _by_type(rules, _canonical, "trim(r.raw)"),
         "attribute_fault": _by_type(rules, _fault, "CAST(NULL AS VARCHAR)"),
     }
+
+
+def _era(rules: DomainRules) -> str:
+    """SQL of the day from which on a text means what it meant at `_at`; one day for all where it never changes.
+
+    Few days, and not that of the statement: so that a text is normalised once for each meaning that it had.
+    """
+    cases = []
+    for name, one in rules.identifiers.items():
+        for day in reversed(form_days(one.scheme or name)):
+            since = f"attribute = {literal(name)} AND _at >= TIMESTAMPTZ '{day} 00:00:00+00'"
+            cases.append(f"WHEN {since} THEN DATE '{day}'")
+    always = f"DATE '{date.min}'"
+    return f"CASE {' '.join(cases)} ELSE {always} END" if cases else always
 
 
 def _by_type(rules: DomainRules, expression: Callable[[str], str], otherwise: str) -> str:
@@ -178,19 +196,22 @@ def _build(
 
 
 def _normalise(rules: DomainRules, texts: pa.Table, secret_key: bytes | None) -> pa.Table:
-    """attribute, raw -> value, what is stored as raw, fault."""
+    """attribute, raw, era -> value, what is stored as raw, fault."""
     rows = [
-        (name, raw, *_stored(rules, name, raw, secret_key))
-        for name, raw in zip(texts["attribute"].to_pylist(), texts["raw"].to_pylist(), strict=True)
+        (name, raw, era, *_stored(rules, name, raw, era, secret_key))
+        for name, raw, era in zip(*(texts[name].to_pylist() for name in ("attribute", "raw", "era")), strict=True)
     ]
     columns = [[row[place] for row in rows] for place in range(len(_NORMALISED))]
-    return pa.table([pa.array(column, pa.string()) for column in columns], schema=_NORMALISED)
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, _NORMALISED, strict=True)]
+    return pa.table(arrays, schema=_NORMALISED)
 
 
-def _stored(rules: DomainRules, name: str, raw: str, secret_key: bytes | None) -> tuple[str, str, str | None]:
+def _stored(
+    rules: DomainRules, name: str, raw: str, era: date, secret_key: bytes | None
+) -> tuple[str, str, str | None]:
     """value, raw value and fault as they are stored; of a secret only the keyed hash, twice."""
     one: Identifier = rules.identifiers[name]
-    verdict: Verdict = SCHEMES[one.scheme or name](raw)
+    verdict: Verdict = normalised(one.scheme or name, raw, era)
     if not one.secret:
         return verdict.value, raw, verdict.fault
     if secret_key is None:

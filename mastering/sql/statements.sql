@@ -94,12 +94,13 @@ FROM version
 
 -- :raw
 CREATE OR REPLACE TEMP TABLE s_raw AS
-SELECT source_system, source_key, _at, _delivery_id, _source_row_no, attribute, raw
+-- `era`: the day from which on a text means what it meant when it was said, where that depends on the day.
+SELECT source_system, source_key, _at, _delivery_id, _source_row_no, attribute, raw, <era> AS era
 FROM (SELECT * FROM s_wide WHERE _is_live) UNPIVOT (raw FOR attribute IN (<wide_columns>))
 WHERE trim(raw) <> ''
 
 -- :identifier_texts
-SELECT DISTINCT attribute, raw FROM s_raw WHERE attribute IN (<identifier_names>)
+SELECT DISTINCT attribute, raw, era FROM s_raw WHERE attribute IN (<identifier_names>)
 
 -- :values
 CREATE OR REPLACE TEMP TABLE s_value AS
@@ -114,7 +115,7 @@ SELECT
     CASE WHEN n.attribute IS NULL THEN r.raw ELSE n.stored_raw END AS raw_value,
     CASE WHEN n.attribute IS NULL THEN <attribute_fault> ELSE n.fault END AS fault
 FROM s_raw AS r
-LEFT JOIN s_normalised AS n ON r.attribute = n.attribute AND r.raw = n.raw
+LEFT JOIN s_normalised AS n ON r.attribute = n.attribute AND r.raw = n.raw AND r.era = n.era
 
 -- :statements
 CREATE OR REPLACE TEMP TABLE s_statement AS
@@ -167,7 +168,8 @@ compared AS (
     SELECT
         *,
         lag(value) OVER spoken AS value_before,
-        lag(raw_value) OVER spoken AS raw_before
+        lag(raw_value) OVER spoken AS raw_before,
+        lag(fault) OVER spoken AS fault_before
     FROM said
     WINDOW spoken AS (PARTITION BY source_system, source_key, attribute ORDER BY valid_from)
 ),
@@ -177,7 +179,10 @@ span AS (
         *,
         lead(valid_from) OVER (PARTITION BY source_system, source_key, attribute ORDER BY valid_from) AS valid_to
     FROM compared
-    WHERE value IS DISTINCT FROM value_before OR raw_value IS DISTINCT FROM raw_before
+    WHERE
+        value IS DISTINCT FROM value_before
+        OR raw_value IS DISTINCT FROM raw_before
+        OR fault IS DISTINCT FROM fault_before
 )
 
 SELECT

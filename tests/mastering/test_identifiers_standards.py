@@ -64,7 +64,7 @@ def test_twelve_digits_are_an_ndc_only_when_the_form_is_in_force() -> None:
     assert ndc("000002759701").fault is not None
     assert ndc("000002759701", date(2033, 3, 6)).fault is not None
     assert ndc("000002759701", date(2033, 3, 7)).value == "00002759701"
-    assert ndc("000002-7597-01", date(2030, 1, 1)).fault == "the layout 6-4-2 is not in force on 2030-01-01"
+    assert ndc("000002-7597-01", date(2030, 1, 1)).fault == "the layout 6-4-2 was not in force when it was written"
 
 
 def test_a_labeler_of_six_digits_keeps_them() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
@@ -235,3 +235,30 @@ def test_what_another_domain_moved_is_looked_at_once() -> None:
     assert looked == [(world.seq,)]
     world.run()
     assert world.rows("SELECT change_seq FROM master.state WHERE domain = 'item'") == looked
+
+
+def test_an_ndc_is_read_by_the_forms_of_the_day_on_which_it_was_said() -> None:
+    """Twelve bare digits prove something from the day of the new form on, whenever anybody looks at them."""
+    before, since = datetime(2033, 3, 6, 23, 59, tzinfo=UTC), datetime(2033, 3, 7, tzinfo=UTC)
+    at_once, in_steps = World(), World()
+    for world in (at_once, in_steps):
+        world.say("item", "erp", "1", before, ndc="123456789012", description="Vial")
+    in_steps.run("item")
+    for world in (at_once, in_steps):
+        world.say("item", "erp", "1", since, ndc="123456789012", description="Vial, box of ten")
+        world.say("item", "north", "a", since, ndc="000002759701").say(
+            "item", "south", "b", day(1), ndc="00002-7597-01"
+        )
+        world.run("item")
+    query = (
+        "SELECT source_key, value, fault IS NULL FROM master.statement WHERE attribute = 'ndc'"
+        " ORDER BY source_key, valid_from"
+    )
+    assert at_once.rows(query) == [
+        ("1", "123456789012", False),
+        ("1", "123456789012", True),
+        ("a", "00002759701", True),
+        ("b", "00002759701", True),
+    ]
+    assert in_steps.state("item") == at_once.state("item")
+    assert frozenset({"north/a", "south/b"}) in at_once.groups("item")
