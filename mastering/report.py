@@ -104,7 +104,7 @@ def _domain(con: Connection, domain: str, has_truth: bool, largest: int) -> Doma
     biggest = con.execute(
         f"SELECT b.label, count(*) AS records FROM {xref} AS x INNER JOIN master.label AS b ON b.sk = x.{sk}"
         f" WHERE b.domain = $domain AND x.valid_to IS NULL AND x.{sk} > 0"
-        f" GROUP BY b.label ORDER BY records DESC, b.label LIMIT {int(largest)}",
+        f" GROUP BY b.label HAVING count(*) > 1 ORDER BY records DESC, b.label LIMIT {int(largest)}",
         given,
     ).fetchall()
     return DomainReport(

@@ -39,7 +39,7 @@ def steward_list(
     domain: Annotated[str | None, typer.Option(help="Only this domain.")] = None,
     kind: Annotated[str | None, typer.Option(help="Only cases or decisions of this kind.")] = None,
     decisions: Annotated[bool, typer.Option("--decisions", help="The decisions in force, not the open cases.")] = False,
-    limit: Annotated[int, typer.Option(help="At most this many.")] = 50,
+    limit: Annotated[int, typer.Option(min=0, help="At most this many.")] = 50,
 ) -> None:
     """List the open cases, those with most open orders and spend first; or the decisions in force."""
     from pipelines import stewardship

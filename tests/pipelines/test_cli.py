@@ -36,6 +36,14 @@ def test_every_command_has_an_example_that_begins_with_itself(
     assert f"concord {' '.join(words)}" in shown.split("Examples:")[1]
 
 
+def test_a_list_of_fewer_than_no_cases_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """It cut the last cases off without a word."""
+    with pytest.raises(SystemExit) as ended:
+        typer.main.get_command(cli.app).main(["steward", "list", "--limit", "-1"], prog_name="concord")
+    assert ended.value.code == 2
+    assert "--limit" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
