@@ -51,7 +51,7 @@ from store.landing import Landing
 from store.lookups import findings_sql
 from store.mappings import mapping_findings
 from store.publish import Publisher, current, read_current, versions
-from store.restored import check_not_behind
+from store.restored import ControlBehind, check_not_behind
 from store.review import write_queue
 from store.staging import FeedStaged, feed_state, stage_feed
 from store.versions import database_path
@@ -175,9 +175,14 @@ class SyncSession:
         self.close()
 
     def begin(self) -> None:
-        """Record that this sync runs, once. Raises ControlBehind: the control database lacks what was published."""
+        """Record that this sync runs, once. Raises ControlBehind, and an alert: the control database lacks what
+        was published."""
         if not self._started:
-            check_not_behind(self.settings.home, self.control)
+            try:
+                check_not_behind(self.settings.home, self.control)
+            except ControlBehind as error:
+                self._refuse(error)
+                raise
             # A publish that was killed behind the rename is complete, but the control database has not heard of it.
             for manifest in versions(self.settings.home):
                 self.control.record_publication(manifest.version, manifest.content_hash, manifest.run_id)
@@ -185,6 +190,12 @@ class SyncSession:
                 self.report.run_id, network=self.report.network, cadence=self.cadence, code_version=code_version()
             )
             self._started = True
+
+    def _refuse(self, error: ControlBehind) -> None:
+        """Nothing begins, but somebody must hear of it. An alert takes no part in ids and decisions: what is lacking
+        can be completed as before, and the next sync that succeeds closes it."""
+        self.failed(error)
+        self.report.unsent = notify(self.control, None, self.report, {})
 
     def failed(self, error: BaseException) -> None:
         """Note what stopped the sync; readers keep the version they have."""

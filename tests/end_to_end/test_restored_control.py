@@ -32,16 +32,23 @@ def test_an_older_backup_is_refused_until_it_is_completed(tmp_path: Path) -> Non
         done = home.run(*words, check=1)
         assert "the control database is older than version 2" in done.stderr + done.stdout, words
     assert home.content_hash == before
+    assert "the sync failed: the control database is older than version 2" in _alerts(home)
 
     assert "1 decisions and 1 golden ids taken from version 2" in home.run("steward", "recover").stdout
     assert "nothing to do: version 2 is current" in home.run("rebuild").stdout
     home.sync()
+    assert "the control database is older" not in _alerts(home)
     now = home.query(IDS)
     assert set(ids) < set(now)
     [(source, key, sk)] = set(now) - set(ids)
     assert (source, key) == ("warehouse", "NEW-2")
     assert sk not in {row[2] for row in ids}
     assert home.one("SELECT reason FROM ops.decision") == "letterhead"
+
+
+def _alerts(home: Home) -> str:
+    """The open alerts as one line of words, wherever the terminal broke them."""
+    return " ".join(home.run("alerts", "list").stdout.split())
 
 
 def _copy(database: Path, to: Path) -> None:
