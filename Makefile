@@ -1,4 +1,4 @@
-# One line of help per target: make help
+# One line of help per target: make help. Three workers on two cores: a test that waits leaves room for another one.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -26,11 +26,11 @@ sync: $(STAMP) ## sync the network end to end and print what happened (NETWORK=s
 
 .PHONY: test
 test: $(STAMP) ## run the default tests
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m 'not heavy and not slow' $(ARGS)
+	@$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m 'not heavy and not slow' $(ARGS)
 
 .PHONY: test-slow
 test-slow: $(STAMP) ## run what CI runs beyond the default tests (whole lives of small networks)
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m 'slow and not heavy' $(ARGS)
+	@$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m 'slow and not heavy' $(ARGS)
 
 .PHONY: test-heavy
 test-heavy: $(STAMP) ## run the slowest tests (crash rounds, large inputs, a month of syncs; hours)

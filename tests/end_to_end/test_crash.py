@@ -19,7 +19,7 @@ from tests.end_to_end.conftest import small_home
 from tests.end_to_end.harness import Home
 
 QUICK = {"working.before_commit", "publish.renamed"}
-SLOW = {"landing.after_rename", "staging.after_apply"}
+SLOW = {"staging.after_apply"}
 
 
 def _marks(point: str) -> tuple[pytest.MarkDecorator, ...]:

@@ -386,7 +386,7 @@ def live(folder: Path, seed: int, syncs: int) -> None:
         compare(life, folder / f"rebuilt{number}")
 
 
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.heavy)])
 def test_every_sync_publishes_what_a_rebuild_publishes(tmp_path: Path, seed: int) -> None:
     live(tmp_path, seed, syncs=3)
 

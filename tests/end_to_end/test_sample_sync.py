@@ -56,7 +56,8 @@ def files_of(sample: Path) -> list[Path]:
     return sorted(p for p in sample.rglob("*") if p.is_file() and p.suffix not in {".sqlite", ".db"})
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
+@pytest.mark.timeout(600)
 def test_everything_twice_under_other_names_in_shuffled_order_gives_the_same_content(
     synced: Home, tmp_path: Path
 ) -> None:
