@@ -282,7 +282,8 @@ WHERE e.domain = $domain AND i.veto AND e.fault IS NULL AND NOT e.is_poisoned
 -- :pointed
 -- Clusters that the values of a reference record point to. Those of a record that stands alone point nowhere; those of
 -- a torn one, of which one is a mistake, only where they are nobody else's. A number of one supplier's own points to what
--- has no other number only where no other number points: it is a catalogue entry that may be waiting to be joined.
+-- has no other number only where no other number points: it is a catalogue entry that may be waiting to be joined. Where
+-- one cluster has all the values that point anywhere, of two kinds at least, who has some of them has another's number.
 CREATE OR REPLACE TEMP TABLE i_pointed AS
 WITH numbered AS (
     SELECT n.*, i.namespace IS NOT NULL AS is_scoped
@@ -298,7 +299,13 @@ solid AS (
 ),
 
 pointed AS (
-    SELECT r.rec, c.cluster, bool_and(t.rec IS NOT NULL) AS is_torn, bool_and(r.is_scoped AND s.cluster IS NULL) AS is_waiting
+    SELECT
+        r.rec,
+        c.cluster,
+        bool_and(t.rec IS NOT NULL) AS is_torn,
+        bool_and(r.is_scoped AND s.cluster IS NULL) AS is_waiting,
+        list_sort(list(DISTINCT {'level': r.level, 'value_no': r.value_no})) AS shared,
+        count(DISTINCT r.level) AS kinds
     FROM numbered AS r
     INNER JOIN i_node AS n ON r.level = n.level AND r.value_no = n.value_no AND NOT n.is_reference
     INNER JOIN i_cluster AS c ON n.rec = c.rec
@@ -312,13 +319,30 @@ pointed AS (
             INNER JOIN i_alone AS a ON m.source_system = a.source_system AND m.source_key = a.source_key
         )
     GROUP BY r.rec, c.cluster
+),
+
+pointing AS (
+    SELECT rec, list_sort(list_distinct(flatten(list(shared)))) AS shared
+    FROM pointed
+    GROUP BY rec
+),
+
+whole AS (
+    SELECT p.rec, min(p.cluster) AS cluster
+    FROM pointed AS p
+    INNER JOIN pointing AS a ON p.rec = a.rec AND p.shared = a.shared
+    WHERE p.kinds > 1 AND NOT p.is_torn AND NOT p.is_waiting
+    GROUP BY p.rec
+    HAVING count(*) = 1
 )
 
-SELECT rec, cluster
-FROM pointed
+SELECT p.rec, p.cluster
+FROM pointed AS p
+LEFT JOIN whole AS w ON p.rec = w.rec
+WHERE w.rec IS NULL OR w.cluster = p.cluster
 QUALIFY
-    (NOT is_torn OR bool_and(is_torn) OVER (PARTITION BY rec))
-    AND (NOT is_waiting OR bool_and(is_waiting) OVER (PARTITION BY rec))
+    (NOT p.is_torn OR bool_and(p.is_torn) OVER (PARTITION BY p.rec))
+    AND (NOT p.is_waiting OR bool_and(p.is_waiting) OVER (PARTITION BY p.rec))
 
 -- :pointed_vetoes
 -- In steps, so that no order of joins can go through the identifier alone.

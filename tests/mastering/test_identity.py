@@ -261,6 +261,28 @@ def merged_world() -> World:
     return world
 
 
+def look_alike(**of_the_document: str) -> World:
+    """A catheter that two systems know, one of another size with its GTIN, and a document about one of them."""
+    world = World()
+    made = {"gtin": gtin(1), "description": "FOLEY CATHETER, 20 FR", "mfr_part_no": "ALD-4043-15"}
+    world.say("item", "erp", "1", network_item_no="N1", **made).say("item", "suite", "c", network_item_no="N1", **made)
+    world.say("item", "north", "a", gtin=gtin(1), description="FOLEY CATHETER, 18 FR", mfr_part_no="ALD-4043-10")
+    world.say("item", "edi_hub", "r", **of_the_document)
+    world.run("item")
+    return world
+
+
+def test_a_document_points_to_the_record_that_has_all_of_its_numbers_and_not_to_who_has_one_of_them() -> None:
+    ids = look_alike(gtin=gtin(1), network_item_no="N1").ids("item")
+    assert ids["north/a"] != ids["erp/1"] == ids["suite/c"] == ids["edi_hub/r"]
+
+
+def test_a_number_alone_that_two_records_have_points_to_neither() -> None:
+    assert look_alike(gtin=gtin(1)).ids("item")["edi_hub/r"] == -2
+    # A second number that is nobody's says nothing of who has the first.
+    assert look_alike(gtin=gtin(1), network_item_no="N7").ids("item")["edi_hub/r"] == -2
+
+
 def test_a_merge_keeps_the_senior_id_and_redirects_the_other() -> None:
     world = merged_world()
     assert world.ids("item") == {"erp/1": 1, "north/a": 2}
