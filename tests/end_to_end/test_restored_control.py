@@ -13,7 +13,8 @@ from tests.small_network.identifiers import with_gs1_check_digit
 IDS = "SELECT source_system, source_key, item_sk FROM conformed.bridge_item_xref ORDER BY ALL"
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
+@pytest.mark.timeout(900)
 def test_an_older_backup_is_refused_until_it_is_completed(tmp_path: Path) -> None:
     home = Home(tmp_path / "home", env={"CONCORD_WHO": "kim"})
     home.sync()
