@@ -19,11 +19,10 @@ from tests.end_to_end.conftest import small_home
 from tests.end_to_end.harness import Home
 
 QUICK = {"working.before_commit", "publish.renamed"}
-SLOW = {"staging.after_apply"}
 
 
 def _marks(point: str) -> tuple[pytest.MarkDecorator, ...]:
-    return () if point in QUICK else (pytest.mark.slow if point in SLOW else pytest.mark.heavy,)
+    return () if point in QUICK else (pytest.mark.heavy,)
 
 
 @pytest.mark.parametrize("point", [pytest.param(p, marks=_marks(p), id=p) for p in CRASH_POINTS])
@@ -42,4 +41,4 @@ def test_killed_at_a_commit_point_the_rerun_converges(point: str, small_synced: 
 
 def test_every_room_has_crash_points() -> None:
     assert {point.split(".")[0] for point in CRASH_POINTS} == {"landing", "staging", "working", "publish"}
-    assert set(CRASH_POINTS) >= QUICK | SLOW
+    assert set(CRASH_POINTS) >= QUICK
