@@ -15,7 +15,7 @@ import pyarrow as pa
 from mastering.clusters import Facts
 from mastering.matching.apart import apart
 from mastering.rules import Matching
-from mastering.sqlfile import Connection, arrow
+from mastering.sqlfile import Connection, arrow, run
 
 #: Of the noisy rows of the US device register (tuning part) 268 of 275 pairs with one GTIN, two part numbers and at
 #: least so many words that each text has alone were two devices.
@@ -33,10 +33,12 @@ def find_contradictions(
     """
     if matching is None:
         return _SCHEMA.empty_table()
-    parts = [arrow(con, "matching.contradictions", names, values).cast(_SCHEMA)]
+    run(con, "matching.sharing", names, values)
+    parts = [arrow(con, "matching.contradictions", {}, {}).cast(_SCHEMA)]
     for place, one in enumerate(matching.compare.values(), start=1):
         if one.apart:
-            parts.append(_unlike(arrow(con, "matching.unlike", {**names, "place": str(place)}, values)))
+            parts.append(_unlike(arrow(con, "matching.unlike", {"place": str(place)}, {})))
+    con.execute("DROP TABLE n_sharing")
     return pa.concat_tables(parts)
 
 

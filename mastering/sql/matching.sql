@@ -408,9 +408,9 @@ INNER JOIN (SELECT hash(source_system, source_key) AS h, rec FROM i_rec WHERE NO
 WHERE p.domain = $domain
 ORDER BY 1, 2
 
--- :contradictions
--- Records that share an identifier although their measures differ: one of them has the other's number, and neither is
--- believed. Where a code or a second identifier agrees, too, the text is more likely to be wrong than both.
+-- :sharing
+-- Records that share an identifier, and on how many levels.
+CREATE OR REPLACE TEMP TABLE n_sharing AS
 WITH shared AS (
     SELECT l.rec, r.rec AS other, count(DISTINCT l.level) AS levels
     FROM <node> AS l
@@ -418,35 +418,23 @@ WITH shared AS (
     GROUP BY l.rec, r.rec
 )
 
-SELECT s.rec, s.other, 'measures' AS why
+SELECT s.rec, s.other, s.levels, lm AS l, rm AS r, len(n_conflict(lm.measures, rm.measures)) > 0 AS conflict
 FROM shared AS s
 INNER JOIN <numbered> AS ln ON s.rec = ln.rec
 INNER JOIN <numbered> AS rn ON s.other = rn.rec
 INNER JOIN master.match_record AS lm ON lm.domain = $domain AND lm.rec = hash(ln.source_system, ln.source_key)
 INNER JOIN master.match_record AS rm ON rm.domain = $domain AND rm.rec = hash(rn.source_system, rn.source_key)
-WHERE
-    NOT list_has_any(lm.codes, rm.codes)
-    AND (s.levels = 1 OR (len(lm.codes) > 0 AND len(rm.codes) > 0))
-    AND len(n_conflict(lm.measures, rm.measures)) > 0
+WHERE NOT list_has_any(lm.codes, rm.codes)
+
+-- :contradictions
+-- Records that share an identifier although their measures differ: one of them has the other's number, and neither is
+-- believed. Where a code or a second identifier agrees, too, the text is more likely to be wrong than both.
+SELECT rec, other, 'measures' AS why
+FROM n_sharing
+WHERE conflict AND (levels = 1 OR (len(l.codes) > 0 AND len(r.codes) > 0))
 
 -- :unlike
 -- Records that share one identifier, whose part numbers differ and whose measures do not, with the words of both texts.
-WITH shared AS (
-    SELECT l.rec, r.rec AS other
-    FROM <node> AS l
-    INNER JOIN <node> AS r ON l.level = r.level AND l.value_no = r.value_no AND l.rec < r.rec
-    GROUP BY l.rec, r.rec
-    HAVING count(DISTINCT l.level) = 1
-)
-
-SELECT s.rec, s.other, n_tokens(lm.texts[<place>]) AS l, n_tokens(rm.texts[<place>]) AS r
-FROM shared AS s
-INNER JOIN <numbered> AS ln ON s.rec = ln.rec
-INNER JOIN <numbered> AS rn ON s.other = rn.rec
-INNER JOIN master.match_record AS lm ON lm.domain = $domain AND lm.rec = hash(ln.source_system, ln.source_key)
-INNER JOIN master.match_record AS rm ON rm.domain = $domain AND rm.rec = hash(rn.source_system, rn.source_key)
-WHERE
-    lm.part IS NOT NULL
-    AND rm.part IS NOT NULL
-    AND NOT list_has_any(lm.codes, rm.codes)
-    AND len(n_conflict(lm.measures, rm.measures)) = 0
+SELECT rec, other, n_tokens(l.texts[<place>]) AS l, n_tokens(r.texts[<place>]) AS r
+FROM n_sharing AS s
+WHERE s.levels = 1 AND NOT s.conflict AND s.l.part IS NOT NULL AND s.r.part IS NOT NULL
