@@ -107,10 +107,10 @@ def test_the_guard_of_an_override_is_what_a_source_says_and_no_older_override() 
     assert said_by_sources(same, [("erp", "B"), ("erp", "C")]) == same[1:]
 
 
-def test_a_file_that_cannot_be_written_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(steward_csv, "_cases", lambda _home, _domain: iter([]))
+def test_a_file_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
+    Control.open_home(tmp_path).close()
     with pytest.raises(ConfigurationError, match="cannot be written: No such file or directory"):
-        steward_csv.run_export(tmp_path, None, False, tmp_path / "none" / "x.csv", Console(file=io.StringIO()))
+        steward_csv.run_export(tmp_path, None, True, tmp_path / "none" / "x.csv", Console(file=io.StringIO()))
 
 
 def test_lines_that_say_otherwise_of_the_same_are_refused_and_made_ones_keep_their_order() -> None:
