@@ -133,14 +133,9 @@ def master_domain(
     everything = before is None or from_scratch
     identified = update_identity(con, rules, ledger, change_seq=change_seq, everything=everything)
     horizon = now if before is None else max(now, before[1])
-    unheard = heard is not None and never_heard(con, rules)
-    due = everything or unheard or (before is not None and _rules_turn(rules, before[1], horizon))
-    _golden_to_recompute(con, rules, everything=due)
-    if aged:
-        look_again(con, rules)
-    changed_golden = update_golden(con, rules, systems, change_seq=change_seq, horizon=horizon, heard=heard)
-    if heard is not None:
-        remember(con, rules, heard)
+    turned = before is not None and _rules_turn(rules, before[1], horizon)
+    due = everything or turned or (heard is not None and never_heard(con, rules))
+    changed_golden = _golden(con, rules, systems, heard, due=due, aged=aged, change_seq=change_seq, horizon=horizon)
     outcome = _outcome(con, rules, stated, identified, changed_golden)
     if outcome.reached or outcome.changed_golden or due or decided or aged:
         outcome = _finish(con, rules, outcome, systems, rules_hash, horizon, change_seq)
@@ -152,6 +147,27 @@ def master_domain(
     forget_temporary(con)
     forget_decisions(con)
     return replace(outcome, decided=decided)
+
+
+def _golden(
+    con: Connection,
+    rules: DomainRules,
+    systems: Mapping[str, str],
+    heard: Heard | None,
+    *,
+    due: bool,
+    aged: bool,
+    change_seq: int,
+    horizon: datetime,
+) -> int:
+    """Recompute the golden records that the change reaches, all of them where `due`; returns how many changed."""
+    _golden_to_recompute(con, rules, everything=due)
+    if aged:
+        look_again(con, rules)
+    changed = update_golden(con, rules, systems, change_seq=change_seq, horizon=horizon, heard=heard)
+    if heard is not None:
+        remember(con, rules, heard)
+    return changed
 
 
 def _state(con: Connection, rules: DomainRules) -> tuple[str, datetime] | None:
